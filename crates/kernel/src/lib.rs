@@ -1,1 +1,39 @@
-//! Placeholder.
+//! Safe functions over the btrfs ioctls: a borrowed file descriptor in, plain values out.
+//!
+//! The hazards kept in here are those of the kernel boundary: structures whose layout must be exact,
+//! items read from disk whose lengths cannot be trusted, names that are bytes and not text. There is
+//! no policy in this crate, and every error names the ioctl that failed and keeps its errno.
+//!
+//! Most calls need `CAP_SYS_ADMIN` in the initial user namespace; each function says so where it does.
+//!
+//! # Examples
+//!
+//! ```no_run
+//! let root = std::fs::File::open("/mnt/pool")?;
+//! for subvolume in btrsync_kernel::list(&root)? {
+//!     println!("{} {}", subvolume.info.id, subvolume.path.display());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod change;
+mod error;
+mod filesystem;
+mod info;
+mod ioctl;
+mod list;
+mod names;
+mod raw;
+mod search;
+mod send;
+mod subvolume;
+mod uuid_tree;
+
+pub use change::{Received, create, delete, is_read_only, set_read_only, set_received, snapshot};
+pub use error::{Error, Operation, Result};
+pub use filesystem::{FsInfo, fs_info, is_btrfs, is_subvolume, sync};
+pub use info::info;
+pub use list::{find, list, path_of};
+pub use send::{SendOptions, max_send_version, send};
+pub use subvolume::{FIRST_SUBVOLUME, Info, Subvolume, TOP_LEVEL, Timestamp};
+pub use uuid_tree::{lookup_received_uuid, lookup_uuid};

@@ -1,0 +1,82 @@
+//! Questions about a whole filesystem, and its commit.
+
+use std::os::fd::AsFd;
+
+use rustix::fs::{fstat, fstatfs};
+use uuid::Uuid;
+
+use crate::error::{Error, Operation, Result};
+use crate::ioctl::{self, GetFsInfo};
+use crate::raw::ROOT_INODE;
+
+const SUPER_MAGIC: u64 = 0x9123_683e;
+const WANT_CSUM: u64 = 1;
+const WANT_GENERATION: u64 = 2;
+const WANT_METADATA_UUID: u64 = 4;
+
+/// What the kernel says of a mounted filesystem (`BTRFS_IOC_FS_INFO`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FsInfo {
+    /// The UUID that users see.
+    pub fsid: Uuid,
+    /// The UUID that the metadata carries, where it differs from `fsid`.
+    pub metadata_uuid: Option<Uuid>,
+    /// The number of devices.
+    pub devices: u64,
+    /// The size of a metadata block, in bytes.
+    pub node_size: u32,
+    /// The size of a data block, in bytes.
+    pub sector_size: u32,
+    /// The last committed generation; 0 where the kernel (before 5.10) does not tell.
+    pub generation: u64,
+}
+
+/// Returns what the kernel says of the filesystem that `fd` is on. Needs no rights.
+///
+/// # Errors
+///
+/// [`Error::Call`], with `ENOTTY` where it is not btrfs.
+pub fn fs_info(fd: impl AsFd) -> Result<FsInfo> {
+    let mut args = ioctl::zeroed::<GetFsInfo>();
+    args.flags = WANT_CSUM | WANT_GENERATION | WANT_METADATA_UUID;
+    ioctl::call::<GetFsInfo>(fd, &mut args)?;
+    let metadata_uuid = Uuid::from_bytes(args.metadata_uuid);
+    Ok(FsInfo {
+        fsid: Uuid::from_bytes(args.fsid),
+        metadata_uuid: (!metadata_uuid.is_nil()).then_some(metadata_uuid),
+        devices: args.num_devices,
+        node_size: args.nodesize,
+        sector_size: args.sectorsize,
+        generation: args.generation,
+    })
+}
+
+/// Returns whether `fd` is on btrfs. Needs no rights.
+///
+/// # Errors
+///
+/// [`Error::Call`] where `fstatfs` fails.
+pub fn is_btrfs(fd: impl AsFd) -> Result<bool> {
+    let stat = fstatfs(fd).map_err(|e| Error::call(Operation("fstatfs"), e))?;
+    Ok(stat.f_type as u64 == SUPER_MAGIC)
+}
+
+/// Returns whether `fd` is the root directory of a btrfs subvolume. Needs no rights.
+///
+/// # Errors
+///
+/// [`Error::Call`] where `fstat` or `fstatfs` fails.
+pub fn is_subvolume(fd: impl AsFd) -> Result<bool> {
+    let stat = fstat(&fd).map_err(|e| Error::call(Operation("fstat"), e))?;
+    Ok(stat.st_ino == ROOT_INODE && is_btrfs(fd)?)
+}
+
+/// Writes everything of the filesystem that `fd` is on to its devices and commits
+/// (`BTRFS_IOC_SYNC`). Needs no rights.
+///
+/// # Errors
+///
+/// [`Error::Call`] where the commit fails, for example with `EIO` or `EROFS`.
+pub fn sync(fd: impl AsFd) -> Result<()> {
+    ioctl::sync(fd).map_err(|e| Error::call(Operation("BTRFS_IOC_SYNC"), e))
+}

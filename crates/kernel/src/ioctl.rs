@@ -1,0 +1,168 @@
+//! The one place with `unsafe`: each btrfs request paired with its argument structure.
+//!
+//! The hazard is a request number called with the wrong structure: the kernel would write past it.
+//! A [`Request`] pairs the two once, so that everything above this module is ordinary safe code.
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+use std::os::fd::AsFd;
+
+use linux_raw_sys::{btrfs as raw, ioctl as op};
+use rustix::io;
+use rustix::ioctl::{Ioctl, IoctlOutput, NoArg, Opcode, ioctl};
+
+use crate::error::{Error, Operation, Result};
+
+/// A btrfs request and the structure it takes.
+///
+/// # Safety
+///
+/// `Args` must be the structure that the kernel expects for `OPCODE`, valid when all its bytes are
+/// zero, and the kernel must write nowhere but into it.
+pub(crate) unsafe trait Request {
+    type Args: Copy;
+    const OPCODE: Opcode;
+    const OPERATION: Operation;
+}
+
+macro_rules! requests {
+    ($($name:ident: $opcode:ident($args:ty);)*) => {$(
+        pub(crate) struct $name;
+        // SAFETY: the pairing is that of linux/btrfs.h; the structures hold integers, byte arrays
+        // and pointers that the kernel only reads through, so all zeroes is a value of each.
+        unsafe impl Request for $name {
+            type Args = $args;
+            const OPCODE: Opcode = op::$opcode;
+            const OPERATION: Operation = Operation(stringify!($opcode));
+        }
+    )*};
+}
+
+requests! {
+    SubvolCreate: BTRFS_IOC_SUBVOL_CREATE(raw::btrfs_ioctl_vol_args);
+    SnapCreate: BTRFS_IOC_SNAP_CREATE_V2(raw::btrfs_ioctl_vol_args_v2);
+    SnapDestroy: BTRFS_IOC_SNAP_DESTROY(raw::btrfs_ioctl_vol_args);
+    SubvolGetFlags: BTRFS_IOC_SUBVOL_GETFLAGS(u64);
+    SubvolSetFlags: BTRFS_IOC_SUBVOL_SETFLAGS(u64);
+    SetReceived: BTRFS_IOC_SET_RECEIVED_SUBVOL(raw::btrfs_ioctl_received_subvol_args);
+    GetSubvolInfo: BTRFS_IOC_GET_SUBVOL_INFO(raw::btrfs_ioctl_get_subvol_info_args);
+    InoLookup: BTRFS_IOC_INO_LOOKUP(raw::btrfs_ioctl_ino_lookup_args);
+    Send: BTRFS_IOC_SEND(raw::btrfs_ioctl_send_args);
+    GetFsInfo: BTRFS_IOC_FS_INFO(raw::btrfs_ioctl_fs_info_args);
+}
+
+/// Returns the arguments of a request with every byte zero.
+pub(crate) fn zeroed<R: Request>() -> R::Args {
+    // SAFETY: `Request` promises that all zeroes is a valid value.
+    unsafe { std::mem::zeroed() }
+}
+
+/// A request called by its number, with arguments that outlive the call.
+struct Call<'a, R: Request>(&'a mut R::Args);
+
+// SAFETY: opcode and structure belong together by the contract of `Request`; the pointer is that of
+// an exclusive borrow, which lives until the call has returned.
+unsafe impl<R: Request> Ioctl for Call<'_, R> {
+    type Output = ();
+    const IS_MUTATING: bool = true;
+
+    fn opcode(&self) -> Opcode {
+        R::OPCODE
+    }
+
+    fn as_ptr(&mut self) -> *mut c_void {
+        std::ptr::from_mut(self.0).cast()
+    }
+
+    unsafe fn output_from_ptr(_: IoctlOutput, _: *mut c_void) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Calls a request; the kernel reads `args` and may write its answer into them.
+pub(crate) fn call<R: Request>(fd: impl AsFd, args: &mut R::Args) -> Result<()> {
+    retry(|| once::<R>(&fd, args)).map_err(|e| Error::call(R::OPERATION, e))
+}
+
+/// Calls a request that must not be repeated when a signal has ended it half-way.
+pub(crate) fn call_once<R: Request>(fd: impl AsFd, args: &mut R::Args) -> Result<()> {
+    once::<R>(fd, args).map_err(|e| Error::call(R::OPERATION, e))
+}
+
+fn once<R: Request>(fd: impl AsFd, args: &mut R::Args) -> io::Result<()> {
+    // SAFETY: `Call` keeps the promises of `Ioctl` for every `Request`.
+    unsafe { ioctl(fd, Call::<R>(args)) }
+}
+
+/// Commits the running transaction of the filesystem that `fd` is on.
+pub(crate) fn sync(fd: impl AsFd) -> io::Result<()> {
+    // SAFETY: BTRFS_IOC_SYNC takes no argument.
+    retry(|| unsafe { ioctl(&fd, NoArg::<{ op::BTRFS_IOC_SYNC }>::new()) })
+}
+
+/// What stands before the items of a tree search.
+#[repr(C)]
+struct SearchHead {
+    key: raw::btrfs_ioctl_search_key,
+    buf_size: u64,
+}
+
+/// The argument area of BTRFS_IOC_TREE_SEARCH_V2: a head and room for the items.
+pub(crate) struct TreeSearch(Vec<u8>);
+
+impl TreeSearch {
+    const HEAD: usize = size_of::<SearchHead>();
+
+    /// Makes an area with room for `size` bytes of items.
+    pub(crate) fn new(size: usize) -> Self {
+        Self(vec![0; Self::HEAD + size])
+    }
+
+    /// Runs a search; returns the number of items found and the buffer they stand in.
+    pub(crate) fn run(
+        &mut self,
+        fd: impl AsFd,
+        key: raw::btrfs_ioctl_search_key,
+    ) -> io::Result<(u32, &[u8])> {
+        let buf_size = (self.0.len() - Self::HEAD) as u64;
+        let head = self.0.as_mut_ptr().cast::<SearchHead>();
+        // SAFETY: the area is at least a head long; the write does not assume alignment.
+        unsafe { head.write_unaligned(SearchHead { key, buf_size }) };
+        // SAFETY: the structure of this request begins with the head, and the kernel writes into it
+        // and into the `buf_size` bytes after it, all inside the area.
+        retry(|| unsafe { ioctl(&fd, SearchCall(head)) })?;
+        // SAFETY: the head is still there, and any bytes are a value of it.
+        let found = unsafe { head.read_unaligned() }.key.nr_items;
+        Ok((found, &self.0[Self::HEAD..]))
+    }
+}
+
+/// A tree search into the area that begins at the pointer.
+struct SearchCall(*mut SearchHead);
+
+// SAFETY: made only by `TreeSearch::run`, which keeps the area alive during the call.
+unsafe impl Ioctl for SearchCall {
+    type Output = ();
+    const IS_MUTATING: bool = true;
+
+    fn opcode(&self) -> Opcode {
+        op::BTRFS_IOC_TREE_SEARCH_V2
+    }
+
+    fn as_ptr(&mut self) -> *mut c_void {
+        self.0.cast()
+    }
+
+    unsafe fn output_from_ptr(_: IoctlOutput, _: *mut c_void) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn retry(mut call: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    loop {
+        match call() {
+            Err(io::Errno::INTR) => {}
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Lists the subvolumes of a filesystem in one pass over the root tree.
+//!
+//! The listing is not a snapshot of the filesystem: a subvolume that is deleted or moved while it
+//! runs may be missing from it. What is listed always has a path; what waits for the cleaner is hidden.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use crate::error::Result;
+use crate::names::Directories;
+use crate::raw::{RootItem, RootRef};
+use crate::search::{Key, search};
+use crate::subvolume::{FIRST_SUBVOLUME, Info, Subvolume, TOP_LEVEL};
+
+const ROOT_TREE: u64 = 1;
+const ROOT_ITEM: u32 = 132;
+const ROOT_BACKREF: u32 = 144;
+/// Ids from here on are the kernel's own trees, counted down from the largest.
+const LAST_SUBVOLUME: u64 = u64::MAX - 256;
+
+/// What one pass finds of a subvolume.
+struct Record {
+    info: Info,
+    name: Vec<u8>,
+}
+
+/// Returns all subvolumes of the filesystem that `fd` is on, in id order, the top level first.
+///
+/// Paths are from the top level, wherever the filesystem is mounted and whichever of its subvolumes
+/// is. Needs `CAP_SYS_ADMIN`.
+///
+/// # Errors
+///
+/// [`Error::Call`](crate::Error::Call): `EPERM` without the capability, `ENOTTY` where `fd` is not on btrfs.
+pub fn list(fd: impl AsFd) -> Result<Vec<Subvolume>> {
+    let records = records(&fd, TOP_LEVEL, LAST_SUBVOLUME)?;
+    Paths::new(&fd, &records).all()
+}
+
+/// Returns the subvolume with the given id, or `None` where there is none (any more).
+///
+/// Needs `CAP_SYS_ADMIN`.
+///
+/// # Errors
+///
+/// As [`list`].
+pub fn find(fd: impl AsFd, id: u64) -> Result<Option<Subvolume>> {
+    let Some(path) = path_of(&fd, id)? else { return Ok(None) };
+    let record = records(&fd, id, id)?.remove(&id);
+    Ok(record.map(|record| Subvolume { info: record.info, path }))
+}
+
+/// Returns the path from the top level of the subvolume with the given id, or `None` where there is
+/// none (any more).
+///
+/// Needs `CAP_SYS_ADMIN`.
+///
+/// # Errors
+///
+/// As [`list`].
+pub fn path_of(fd: impl AsFd, id: u64) -> Result<Option<PathBuf>> {
+    let mut chain = BTreeMap::new();
+    let mut next = Some(id);
+    while let Some(id) = next.filter(|id| !chain.contains_key(id)) {
+        let Some(record) = records(&fd, id, id)?.remove(&id) else { return Ok(None) };
+        next = record.info.parent_id;
+        chain.insert(id, record);
+    }
+    Paths::new(&fd, &chain).path(id)
+}
+
+/// Reads the records of the subvolumes with ids from `first` to `last`.
+fn records(fd: impl AsFd, first: u64, last: u64) -> Result<BTreeMap<u64, Record>> {
+    let mut records = BTreeMap::new();
+    let (first, last) = (Key::new(first, ROOT_ITEM, 0), Key::new(last, ROOT_BACKREF, u64::MAX));
+    search(fd, ROOT_TREE, first, last, |key, item| {
+        match key.kind {
+            ROOT_ITEM if is_subvolume(key.object) => add_item(&mut records, key, item),
+            ROOT_BACKREF => add_reference(&mut records, key, item),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(records)
+}
+
+fn is_subvolume(id: u64) -> bool {
+    id == TOP_LEVEL || (FIRST_SUBVOLUME..=LAST_SUBVOLUME).contains(&id)
+}
+
+fn add_item(records: &mut BTreeMap<u64, Record>, key: Key, item: &[u8]) {
+    let item = RootItem::new(item);
+    if !item.is_deleted() {
+        records.insert(key.object, Record { info: item.info(key.object), name: Vec::new() });
+    }
+}
+
+fn add_reference(records: &mut BTreeMap<u64, Record>, key: Key, item: &[u8]) {
+    if let (Some(record), Some(found)) = (records.get_mut(&key.object), RootRef::parse(item)) {
+        record.info.parent_id = Some(key.offset);
+        record.info.directory = found.directory;
+        record.name = found.name.to_vec();
+    }
+}
+
+/// Puts paths together from the records: that of the parent, the directory in it, the name.
+struct Paths<'a, Fd> {
+    records: &'a BTreeMap<u64, Record>,
+    directories: Directories<&'a Fd>,
+    known: HashMap<u64, Option<PathBuf>>,
+}
+
+impl<'a, Fd: AsFd> Paths<'a, Fd> {
+    fn new(fd: &'a Fd, records: &'a BTreeMap<u64, Record>) -> Self {
+        let known = HashMap::from([(TOP_LEVEL, Some(PathBuf::new()))]);
+        Self { records, directories: Directories::new(fd), known }
+    }
+
+    fn all(mut self) -> Result<Vec<Subvolume>> {
+        let mut all = Vec::with_capacity(self.records.len());
+        for (id, record) in self.records {
+            if let Some(path) = self.path(*id)? {
+                all.push(Subvolume { info: record.info.clone(), path });
+            }
+        }
+        Ok(all)
+    }
+
+    /// Returns the path of a subvolume, or `None` where it or what holds it is gone.
+    fn path(&mut self, id: u64) -> Result<Option<PathBuf>> {
+        for id in self.unknown_above(id).into_iter().rev() {
+            let path = self.below_parent(id)?;
+            self.known.insert(id, path);
+        }
+        Ok(self.known.get(&id).cloned().flatten())
+    }
+
+    /// The subvolume and those that hold it, innermost first, as far as their paths are not known.
+    fn unknown_above(&self, id: u64) -> Vec<u64> {
+        let mut chain = Vec::new();
+        let mut next = Some(id);
+        while let Some(id) = next.filter(|id| !self.known.contains_key(id)) {
+            if chain.len() > self.records.len() {
+                break;
+            }
+            chain.push(id);
+            next = self.records.get(&id).and_then(|record| record.info.parent_id);
+        }
+        chain
+    }
+
+    /// Builds the path of a subvolume whose parent's path is known.
+    fn below_parent(&mut self, id: u64) -> Result<Option<PathBuf>> {
+        let Some(record) = self.records.get(&id) else { return Ok(None) };
+        let Some(parent) = record.info.parent_id else { return Ok(None) };
+        let Some(Some(above)) = self.known.get(&parent) else { return Ok(None) };
+        let directory = self.directories.path(parent, record.info.directory)?;
+        Ok(directory.map(|directory| above.join(directory).join(OsStr::from_bytes(&record.name))))
+    }
+}

@@ -1,0 +1,161 @@
+//! Walks a range of a btree with BTRFS_IOC_TREE_SEARCH_V2.
+//!
+//! The kernel compares whole keys, so a range over several objects also yields items of other types,
+//! and it fills the buffer as far as it goes: the walk continues after the last key it has seen.
+
+use std::mem::offset_of;
+use std::os::fd::AsFd;
+
+use linux_raw_sys::btrfs as raw;
+use raw::btrfs_ioctl_search_header as Head;
+
+use crate::error::{Error, Operation, Result};
+use crate::ioctl::TreeSearch;
+
+const OPERATION: Operation = Operation("BTRFS_IOC_TREE_SEARCH_V2");
+const BUFFER: usize = 64 * 1024;
+
+/// The key of an item: object, type, offset, in the order of the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) object: u64,
+    pub(crate) kind: u32,
+    pub(crate) offset: u64,
+}
+
+impl Key {
+    pub(crate) const fn new(object: u64, kind: u32, offset: u64) -> Self {
+        Self { object, kind, offset }
+    }
+
+    /// The key after this one, or `None` after the last.
+    fn next(self) -> Option<Self> {
+        let Self { object, kind, offset } = self;
+        if offset < u64::MAX {
+            Some(Self::new(object, kind, offset + 1))
+        } else if kind < u8::MAX.into() {
+            Some(Self::new(object, kind + 1, 0))
+        } else {
+            object.checked_add(1).map(|object| Self::new(object, 0, 0))
+        }
+    }
+}
+
+/// Visits every item of `tree` from `first` to `last`, both included, in key order.
+///
+/// `visit` gets the key and the bytes of each item. Needs `CAP_SYS_ADMIN`.
+pub(crate) fn search(
+    fd: impl AsFd,
+    tree: u64,
+    first: Key,
+    last: Key,
+    mut visit: impl FnMut(Key, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let mut area = TreeSearch::new(BUFFER);
+    let mut from = first;
+    loop {
+        let (count, items) =
+            area.run(&fd, range(tree, from, last)).map_err(|e| Error::call(OPERATION, e))?;
+        let Some(seen) = each_item(items, count, &mut visit)? else {
+            return Ok(());
+        };
+        match seen.next() {
+            Some(next) if next <= last => from = next,
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Returns the search key of the kernel for a range.
+fn range(tree: u64, first: Key, last: Key) -> raw::btrfs_ioctl_search_key {
+    raw::btrfs_ioctl_search_key {
+        tree_id: tree,
+        min_objectid: first.object,
+        max_objectid: last.object,
+        min_offset: first.offset,
+        max_offset: last.offset,
+        min_transid: 0,
+        max_transid: u64::MAX,
+        min_type: first.kind,
+        max_type: last.kind,
+        nr_items: u32::MAX,
+        unused: 0,
+        unused1: 0,
+        unused2: 0,
+        unused3: 0,
+        unused4: 0,
+    }
+}
+
+/// Visits the items in a filled buffer; returns the key of the last.
+fn each_item(
+    mut buffer: &[u8],
+    count: u32,
+    visit: &mut impl FnMut(Key, &[u8]) -> Result<()>,
+) -> Result<Option<Key>> {
+    let mut last = None;
+    for _ in 0..count {
+        let Some((key, item, rest)) = split_item(buffer) else {
+            let what = "an item ends past the buffer";
+            return Err(Error::Malformed { operation: OPERATION, what });
+        };
+        visit(key, item)?;
+        (last, buffer) = (Some(key), rest);
+    }
+    Ok(last)
+}
+
+/// Takes the first item off a buffer. Items follow one another without padding.
+fn split_item(buffer: &[u8]) -> Option<(Key, &[u8], &[u8])> {
+    let (head, rest) = buffer.split_at_checked(size_of::<Head>())?;
+    let word = |at: usize| head[at..at + 8].try_into().map(u64::from_ne_bytes).ok();
+    let half = |at: usize| head[at..at + 4].try_into().map(u32::from_ne_bytes).ok();
+    let key = Key::new(
+        word(offset_of!(Head, objectid))?,
+        half(offset_of!(Head, type_))?,
+        word(offset_of!(Head, offset))?,
+    );
+    let (item, rest) = rest.split_at_checked(half(offset_of!(Head, len))? as usize)?;
+    Some((key, item, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(key: Key, content: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for word in [0, key.object, key.offset] {
+            bytes.extend(u64::to_ne_bytes(word));
+        }
+        bytes.extend(key.kind.to_ne_bytes());
+        bytes.extend((content.len() as u32).to_ne_bytes());
+        bytes.extend(content);
+        bytes
+    }
+
+    #[test]
+    fn keys_follow_one_another_in_tree_order() {
+        let key = |o, k, f| Key::new(o, k, f);
+        assert_eq!(key(1, 2, 3).next(), Some(key(1, 2, 4)));
+        assert_eq!(key(1, 2, u64::MAX).next(), Some(key(1, 3, 0)));
+        assert_eq!(key(1, 255, u64::MAX).next(), Some(key(2, 0, 0)));
+        assert_eq!(key(u64::MAX, 255, u64::MAX).next(), None);
+    }
+
+    #[test]
+    fn a_buffer_is_read_item_by_item_and_never_past_its_end() {
+        let (a, b) = (Key::new(256, 132, 0), Key::new(256, 144, 5));
+        let buffer = [item(a, b"abc"), item(b, b"")].concat();
+        let mut seen = Vec::new();
+        let mut visit = |key, bytes: &[u8]| {
+            seen.push((key, bytes.to_vec()));
+            Ok(())
+        };
+        assert_eq!(each_item(&buffer, 2, &mut visit).unwrap(), Some(b));
+        assert_eq!(seen, [(a, b"abc".to_vec()), (b, vec![])]);
+        for end in 0..buffer.len() {
+            assert!(each_item(&buffer[..end], 2, &mut |_, _| Ok(())).is_err(), "at {end}");
+        }
+    }
+}
