@@ -1,0 +1,152 @@
+//! The end of the input proves nothing, only END does: a stream that stops between two commands looks whole until then.
+//! Nothing is taken from the buffer before it was checked, so a call that failed can be repeated: after a failed read
+//! it goes on, after any other error it fails again.
+
+use std::io::Read;
+
+use crate::buffer::Buffer;
+use crate::command::CommandKind;
+use crate::error::{Error, Place};
+use crate::frame::{COMMAND_HEADER_LEN, CommandHeader, Frame};
+use crate::version::{HEADER_LEN, Header, Version};
+
+/// Where the reader stands between two calls.
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// A stream header comes next; nothing need come if a stream has ended before.
+    Outside { ended: bool },
+    /// A command comes next.
+    Inside { version: Version, after: Option<CommandKind> },
+}
+
+/// Splits a send stream into its commands and verifies their checksums.
+///
+/// It reads both forms of several subvolumes in one input: whole streams one after the other, and one stream with
+/// several SUBVOL or SNAPSHOT commands. It reads ahead, holds at most about 1 MiB, and allocates nothing per command.
+#[derive(Debug)]
+pub struct FrameReader<R> {
+    buffer: Buffer<R>,
+    state: State,
+}
+
+impl<R: Read> FrameReader<R> {
+    /// Creates a reader over an input that begins with a stream header; reads nothing yet.
+    pub fn new(reader: R) -> Self {
+        Self { buffer: Buffer::new(reader), state: State::Outside { ended: false } }
+    }
+
+    /// Returns the next command, or none where the input ends after an END command.
+    ///
+    /// After END it waits for the end of the input or another stream; whoever wants one stream stops at END.
+    ///
+    /// # Errors
+    /// [`Error::Read`] from the reader itself; all other variants that say what is wrong with a header or a frame.
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, Error> {
+        if let State::Outside { ended } = self.state
+            && !self.enter_stream(ended)?
+        {
+            return Ok(None);
+        }
+        match self.state {
+            State::Inside { version, after } => self.read_frame(version, after).map(Some),
+            State::Outside { .. } => Ok(None),
+        }
+    }
+
+    /// Reads a stream header; false where the input ended properly instead.
+    fn enter_stream(&mut self, ended: bool) -> Result<bool, Error> {
+        let whole = self.fill(HEADER_LEN)?;
+        if !whole && ended && self.buffer.available() == 0 {
+            return Ok(false);
+        }
+        let Some(bytes) = self.buffer.first_chunk() else {
+            return Err(self.truncated(Place::StreamHeader));
+        };
+        let version = Header::parse(bytes, self.buffer.offset())?.version;
+        self.buffer.consume(HEADER_LEN);
+        self.state = State::Inside { version, after: None };
+        Ok(true)
+    }
+
+    fn read_frame(
+        &mut self,
+        version: Version,
+        after: Option<CommandKind>,
+    ) -> Result<Frame<'_>, Error> {
+        let offset = self.buffer.offset();
+        let header = self.read_header(after)?;
+        let len = COMMAND_HEADER_LEN + self.payload_len(version, header)?;
+        if !self.fill(len)? {
+            return Err(self.truncated(Place::Payload { command: header.code, start: offset }));
+        }
+        self.verify(header, len)?;
+        let kind = self.judge(header, version, after)?;
+        self.state = match kind {
+            CommandKind::End => State::Outside { ended: true },
+            _ => State::Inside { version, after: Some(kind) },
+        };
+        let raw = self.buffer.consume(len);
+        Ok(Frame { offset, version, kind, first: after.is_none(), raw })
+    }
+
+    fn read_header(&mut self, after: Option<CommandKind>) -> Result<CommandHeader, Error> {
+        self.fill(COMMAND_HEADER_LEN)?;
+        let header = self.buffer.first_chunk().map(CommandHeader::parse);
+        header.ok_or_else(|| self.truncated(Place::CommandHeader { after }))
+    }
+
+    fn payload_len(&self, version: Version, header: CommandHeader) -> Result<usize, Error> {
+        let limit = version.max_payload();
+        match usize::try_from(header.length) {
+            Ok(length) if length <= limit => Ok(length),
+            _ => Err(Error::CommandTooLong {
+                offset: self.buffer.offset(),
+                command: header.code,
+                length: header.length,
+                limit,
+            }),
+        }
+    }
+
+    fn verify(&self, header: CommandHeader, len: usize) -> Result<(), Error> {
+        let found = header.checksum(&self.buffer.ahead()[COMMAND_HEADER_LEN..len]);
+        if found == header.crc {
+            return Ok(());
+        }
+        let (offset, command) = (self.buffer.offset(), header.code);
+        Err(Error::Checksum { offset, command, expected: header.crc, found })
+    }
+
+    /// Says which command it is, if one may stand here.
+    fn judge(
+        &self,
+        header: CommandHeader,
+        version: Version,
+        after: Option<CommandKind>,
+    ) -> Result<CommandKind, Error> {
+        let offset = self.buffer.offset();
+        let number = header.code.0;
+        let command =
+            CommandKind::from_number(number).ok_or(Error::UnknownCommand { offset, number })?;
+        if command.since() > version {
+            return Err(Error::CommandTooNew { offset, command, version });
+        }
+        if after.is_none() && !command.names_subvolume() {
+            return Err(Error::NoSubvolume { offset, command });
+        }
+        Ok(command)
+    }
+
+    fn fill(&mut self, len: usize) -> Result<bool, Error> {
+        let filled = self.buffer.fill(len);
+        filled.map_err(|source| Error::Read { offset: self.input_len(), source })
+    }
+
+    fn truncated(&self, place: Place) -> Error {
+        Error::Truncated { offset: self.input_len(), place }
+    }
+
+    fn input_len(&self) -> u64 {
+        self.buffer.offset() + self.buffer.available() as u64
+    }
+}
