@@ -1,1 +1,43 @@
-//! Placeholder.
+//! Replicates btrfs subvolumes from one filesystem to another and sends only the differences.
+//!
+//! The library finds the copy-on-write relations of the subvolumes on both sides by itself, plans
+//! incremental transfers, and carries them out. Under a final name at the destination stands only a
+//! complete, durable subvolume; after any failure, the same call finishes the job.
+//!
+//! - [`btrfs`]: subvolumes as values, the COW forest, the difference of two forests.
+//! - [`sync`]: the plan, the transfers and their hooks.
+//! - [`sync::root`]: what one side can do; [`sync::root::default_root`] gives the one for a protocol.
+//!
+//! # Examples
+//!
+//! Sends every read-only snapshot below `/snapshots` that `/mnt/backup` does not have yet:
+//!
+//! ```no_run
+//! use btrsync::sync::root::{RootOptions, default_root};
+//! use btrsync::sync::{BtrSync, Hooks, SyncOptions, Transfer};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let local = default_root("local")?;
+//! let (source, below) = local.get_root("/snapshots".as_ref(), &RootOptions::default()).await?;
+//! let (target, recvpath) = local.get_root("/mnt/backup".as_ref(), &RootOptions::default()).await?;
+//!
+//! let sync = BtrSync::new(source, target)
+//!     .with_hooks(Hooks::default().target(move |vol| vol.path.starts_with(&below)));
+//! let outcome = sync.sync(&Transfer::new(recvpath), &SyncOptions::default()).await;
+//! assert!(outcome.is_success());
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub mod btrfs;
+mod cancel;
+mod flow;
+mod receive;
+pub mod sync;
+pub mod text;
+
+pub use cancel::Cancel;
+pub use flow::{Counter, Flow};
+pub use receive::ReceiveError;

@@ -1,0 +1,180 @@
+//! Receives send streams into a directory.
+//!
+//! Under the final name must stand a complete, durable subvolume or nothing. So each stream is
+//! received under a staging name beside the final one, and only what has reached its END, was checked
+//! and is on disk is renamed. The commands are applied by the `btrfs receive` program, which sees one
+//! subvolume at a time; all that it leaves undone at the end is done here.
+
+mod error;
+mod program;
+mod stage;
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use btrsync_stream::{Command, CommandKind, Frame, FrameReader, Header, rewrite_subvolume_name};
+use uuid::Uuid;
+
+pub use self::error::ReceiveError;
+use self::program::Program;
+use self::stage::{Identity, RootTimes, Stage};
+pub(crate) use self::stage::{is_staging_name, remove_leftovers};
+use crate::sync::Received;
+use crate::sync::root::StreamMeta;
+use crate::{Cancel, Flow};
+
+/// An open directory that subvolumes are received into.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    file: File,
+    path: PathBuf,
+}
+
+impl Directory {
+    pub(crate) fn new(file: File, path: PathBuf) -> Self {
+        Self { file, path }
+    }
+}
+
+/// Receives all streams of a flow; each subvolume is published as soon as it is complete.
+pub(crate) fn receive(
+    flow: Flow,
+    into: &Directory,
+    meta: &StreamMeta,
+) -> Result<Vec<Received>, ReceiveError> {
+    let cancel = flow.cancel().clone();
+    let mut frames = FrameReader::new(flow);
+    let mut receiver = Receiver { into, cancel: &cancel, meta, current: None, done: Vec::new() };
+    while let Some(frame) = frames.next_frame()? {
+        receiver.take(&frame)?;
+    }
+    receiver.end()
+}
+
+struct Receiver<'a> {
+    into: &'a Directory,
+    cancel: &'a Cancel,
+    meta: &'a StreamMeta,
+    current: Option<Current<'a>>,
+    done: Vec<Received>,
+}
+
+/// A subvolume on its way. Dropped, it leaves nothing behind: the program first, then its stage.
+struct Current<'a> {
+    program: Program,
+    stage: Stage<'a>,
+    identity: Identity,
+    times: Option<RootTimes>,
+}
+
+impl Receiver<'_> {
+    fn take(&mut self, frame: &Frame<'_>) -> Result<(), ReceiveError> {
+        match frame.kind() {
+            CommandKind::Subvol | CommandKind::Snapshot => {
+                self.finish()?;
+                self.begin(frame)
+            }
+            CommandKind::End => {
+                self.pass(frame)?;
+                self.finish()
+            }
+            _ => self.pass(frame),
+        }
+    }
+
+    /// Starts the next subvolume of the flow.
+    fn begin(&mut self, frame: &Frame<'_>) -> Result<(), ReceiveError> {
+        let (name, identity) = named(frame)?;
+        self.expect(identity.uuid)?;
+        let stage = Stage::new(self.into, name, identity.uuid)?;
+        let mut program = Program::start(&self.into.path, self.cancel)?;
+        program.write(&Header { version: frame.version() }.encode())?;
+        program.write(&rewrite_subvolume_name(frame, stage.staging_name().as_bytes())?)?;
+        self.current = Some(Current { program, stage, identity, times: None });
+        Ok(())
+    }
+
+    /// Refuses a subvolume that is not the one that was announced.
+    fn expect(&self, uuid: Uuid) -> Result<(), ReceiveError> {
+        match self.meta.uuids.get(self.done.len()) {
+            Some(Some(announced)) if *announced != uuid => {
+                Err(ReceiveError::OtherVolume { announced: *announced, uuid })
+            }
+            None if !self.meta.uuids.is_empty() => Err(ReceiveError::OneTooMany { uuid }),
+            _ => Ok(()),
+        }
+    }
+
+    fn pass(&mut self, frame: &Frame<'_>) -> Result<(), ReceiveError> {
+        let Some(current) = &mut self.current else { return Ok(()) };
+        if frame.kind() == CommandKind::Utimes
+            && let Command::Utimes { path: b"", atime, mtime, .. } = Command::decode(frame)?
+        {
+            current.times = Some(RootTimes { atime, mtime });
+        }
+        current.program.write(frame.raw())
+    }
+
+    /// Completes the subvolume whose stream has ended, if there is one.
+    fn finish(&mut self) -> Result<(), ReceiveError> {
+        let Some(current) = self.current.take() else { return Ok(()) };
+        let Current { program, stage, identity, times } = current;
+        program.finish()?;
+        stage.seal(identity, times)?;
+        let name = stage.publish()?;
+        self.done.push(Received { name, uuid: identity.uuid });
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<Vec<Received>, ReceiveError> {
+        self.finish()?;
+        if self.done.len() < self.meta.uuids.len() {
+            let (received, announced) = (self.done.len(), self.meta.uuids.len());
+            return Err(ReceiveError::TooFew { received, announced });
+        }
+        Ok(self.done)
+    }
+}
+
+/// Reads the name and the identity of the subvolume that a frame begins.
+fn named(frame: &Frame<'_>) -> Result<(OsString, Identity), ReceiveError> {
+    let (Command::Subvol { path, uuid, ctransid } | Command::Snapshot { path, uuid, ctransid, .. }) =
+        Command::decode(frame)?
+    else {
+        return Err(ReceiveError::BadName { name: OsString::new() });
+    };
+    let name = OsString::from_vec(path.to_vec());
+    if !is_possible_name(&name) {
+        return Err(ReceiveError::BadName { name });
+    }
+    Ok((name, Identity { uuid, ctransid }))
+}
+
+/// Whether a subvolume may get this name: one entry of the directory, and not a staging name.
+fn is_possible_name(name: &OsStr) -> bool {
+    let bytes = name.as_bytes();
+    let special = bytes.is_empty() || bytes == b"." || bytes == b"..";
+    !special
+        && bytes.len() <= 255
+        && !bytes.iter().any(|c| matches!(c, b'/' | 0))
+        && !is_staging_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_cannot_name_what_is_not_an_entry_of_the_directory() {
+        let long = "x".repeat(256);
+        let staging = format!(".btrsync-{}.partial", "0".repeat(32));
+        for name in ["", ".", "..", "a/b", "/etc", "a\0b", &long, &staging] {
+            assert!(!is_possible_name(OsStr::new(name)), "{name:?}");
+        }
+        for name in ["a", "...", "a b\n", &"x".repeat(255)] {
+            assert!(is_possible_name(OsStr::new(name)), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The `btrfs receive` program as the one that applies a stream.
+//!
+//! Its exit status is not enough: it skips what it cannot clone, says so on standard error, and exits
+//! with success. Any error that it prints counts as a failure.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::event::PollFlags;
+use rustix::fs::{MemfdFlags, OFlags, fcntl_getfl, fcntl_setfl, memfd_create};
+
+use super::error::ReceiveError;
+use crate::Cancel;
+use crate::cancel::is_cancelled;
+use crate::text::escaped;
+
+/// How much of its last words is kept, in bytes.
+const STDERR_KEPT: u64 = 4096;
+const BUFFER: usize = 256 * 1024;
+
+/// A running `btrfs receive`. Dropped before its end, it is killed.
+#[derive(Debug)]
+pub(super) struct Program {
+    child: Child,
+    stdin: Option<BufWriter<Input>>,
+    stderr: File,
+    path: PathBuf,
+}
+
+impl Program {
+    /// Starts it on the directory `path`.
+    pub(super) fn start(path: &Path, cancel: &Cancel) -> Result<Self, ReceiveError> {
+        let failed = |source| ReceiveError::Start { source };
+        let stderr = memfd_create(c"stderr", MemfdFlags::CLOEXEC).map_err(|e| failed(e.into()))?;
+        let stderr = File::from(stderr);
+        let mut child = Command::new("btrfs")
+            .args(["receive".as_ref(), path.as_os_str()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(stderr.try_clone().map_err(failed)?)
+            .spawn()
+            .map_err(failed)?;
+        let stdin = child.stdin.take().map(|stdin| Input::new(stdin.into(), cancel));
+        let stdin = stdin.transpose().map_err(failed)?;
+        let stdin = stdin.map(|input| BufWriter::with_capacity(BUFFER, input));
+        Ok(Self { child, stdin, stderr, path: path.to_path_buf() })
+    }
+
+    /// Gives it bytes of the stream.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), ReceiveError> {
+        let Some(stdin) = &mut self.stdin else { return Ok(()) };
+        stdin.write_all(bytes).map_err(|error| self.explain(&error))
+    }
+
+    /// Ends its input and waits for it to end well.
+    pub(super) fn finish(mut self) -> Result<(), ReceiveError> {
+        if let Some(mut stdin) = self.stdin.take() {
+            stdin.flush().map_err(|error| self.explain(&error))?;
+        }
+        let status = self.child.wait().map_err(|source| ReceiveError::Start { source })?;
+        let stderr = self.last_words();
+        if status.success() && !stderr.contains("ERROR") {
+            return Ok(());
+        }
+        Err(self.failure(status, stderr))
+    }
+
+    /// Tells why it no longer takes its input.
+    fn explain(&mut self, error: &io::Error) -> ReceiveError {
+        if is_cancelled(error) {
+            return ReceiveError::Cancelled;
+        }
+        // A program that closes its input is about to end; nothing else would have closed it.
+        match self.child.wait() {
+            Ok(status) => {
+                let stderr = self.last_words();
+                self.failure(status, stderr)
+            }
+            Err(source) => ReceiveError::Start { source },
+        }
+    }
+
+    fn failure(&self, status: ExitStatus, stderr: String) -> ReceiveError {
+        ReceiveError::Program { path: self.path.clone(), status: status.to_string(), stderr }
+    }
+
+    /// Returns the end of what it has said, in one line, without its progress.
+    fn last_words(&mut self) -> String {
+        let mut bytes = Vec::new();
+        let end = self.stderr.seek(SeekFrom::End(0)).unwrap_or(0);
+        let from = SeekFrom::Start(end.saturating_sub(STDERR_KEPT));
+        let kept = self.stderr.seek(from).map(|_| (&mut self.stderr).take(STDERR_KEPT));
+        let _ = kept.and_then(|mut kept| kept.read_to_end(&mut bytes));
+        let text = String::from_utf8_lossy(&bytes);
+        let lines = text.lines().map(str::trim).filter(|line| !is_progress(line));
+        lines.map(|line| escaped(line).to_string()).collect::<Vec<_>>().join("; ")
+    }
+}
+
+fn is_progress(line: &str) -> bool {
+    line.is_empty() || line.starts_with("At subvol ") || line.starts_with("At snapshot ")
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // What was not written yet must not be written now: the buffer would block on a full pipe.
+        if let Some(stdin) = self.stdin.take() {
+            drop(stdin.into_parts());
+        }
+        // Both fail only where it has ended and been waited for already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The standard input of the program; a write to it waits for room or for a cancellation.
+#[derive(Debug)]
+struct Input {
+    pipe: File,
+    cancel: Cancel,
+}
+
+impl Input {
+    fn new(pipe: OwnedFd, cancel: &Cancel) -> io::Result<Self> {
+        // Only this end of the pipe; that of the program keeps blocking.
+        fcntl_setfl(&pipe, fcntl_getfl(&pipe)? | OFlags::NONBLOCK)?;
+        Ok(Self { pipe: File::from(pipe), cancel: cancel.clone() })
+    }
+}
+
+impl Write for Input {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            self.cancel.wait(&self.pipe, PollFlags::OUT)?;
+            match self.pipe.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

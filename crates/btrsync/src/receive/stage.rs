@@ -1,0 +1,221 @@
+//! The staging subvolume: where a stream is received before it gets its name.
+//!
+//! It stands beside the final name, since a read-only subvolume can be renamed only within its
+//! directory. The order is what makes a crash harmless: all data is on disk before the received UUID
+//! says that it is complete, that before the name, and the name before anyone is told.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use btrsync_kernel as kernel;
+use btrsync_stream::Timespec;
+use rustix::fs::{
+    AtFlags, Dir, Mode, OFlags, RenameFlags, Timestamps, futimens, openat, renameat_with, statat,
+};
+use rustix::io::Errno;
+use uuid::Uuid;
+
+use super::Directory;
+use super::error::ReceiveError;
+
+const PREFIX: &[u8] = b".btrsync-";
+const SUFFIX: &[u8] = b".partial";
+const ROOT_INODE: u64 = 256;
+
+/// What a stream says of the subvolume it makes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Identity {
+    pub(super) uuid: Uuid,
+    pub(super) ctransid: u64,
+}
+
+/// The times of the root directory, which `btrfs receive` overwrites with its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RootTimes {
+    pub(super) atime: Timespec,
+    pub(super) mtime: Timespec,
+}
+
+/// A staging subvolume and its final name. Dropped before it is published, it is deleted.
+#[derive(Debug)]
+pub(super) struct Stage<'a> {
+    into: &'a Directory,
+    name: OsString,
+    staging: OsString,
+    published: bool,
+}
+
+impl<'a> Stage<'a> {
+    /// Makes sure that the name is free, and the staging name too. The lock of the directory is held.
+    pub(super) fn new(
+        into: &'a Directory,
+        name: OsString,
+        uuid: Uuid,
+    ) -> Result<Self, ReceiveError> {
+        let path = into.path.join(&name);
+        match statat(&into.file, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => {}
+            Ok(_) => return Err(ReceiveError::Exists { path }),
+            Err(error) => return Err(io("look at", path, error)),
+        }
+        let staging = staging_name(uuid);
+        remove(&into.file, &into.path, &staging)?;
+        Ok(Self { into, name, staging, published: false })
+    }
+
+    pub(super) fn staging_name(&self) -> &OsStr {
+        &self.staging
+    }
+
+    /// Checks what was received, puts it on disk, and then marks it as complete.
+    pub(super) fn seal(
+        &self,
+        identity: Identity,
+        times: Option<RootTimes>,
+    ) -> Result<(), ReceiveError> {
+        let dir = self.open()?;
+        self.check(&dir, identity)?;
+        kernel::sync(&dir).map_err(|e| self.kernel("write to disk", e))?;
+        if let Some(times) = times {
+            self.reopen(&dir, identity, times)?;
+        }
+        Ok(())
+    }
+
+    fn open(&self) -> Result<File, ReceiveError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        openat(&self.into.file, &self.staging, flags, Mode::empty())
+            .map(File::from)
+            .map_err(|error| io("open", self.staging_path(), error))
+    }
+
+    fn check(&self, dir: &File, identity: Identity) -> Result<(), ReceiveError> {
+        let info = kernel::info(dir).map_err(|e| self.kernel("read", e))?;
+        let what = if info.received_uuid != Some(identity.uuid) {
+            "its received UUID is another"
+        } else if info.stransid != identity.ctransid {
+            "its generation is another"
+        } else if !info.read_only {
+            "it is writable"
+        } else {
+            return Ok(());
+        };
+        Err(ReceiveError::NotSealed { path: self.staging_path(), what })
+    }
+
+    /// Gives the root directory its times, and marks the subvolume as complete again after that.
+    fn reopen(&self, dir: &File, identity: Identity, times: RootTimes) -> Result<(), ReceiveError> {
+        let marked = |e| self.kernel("complete", e);
+        kernel::set_read_only(dir, false).map_err(marked)?;
+        let times = Timestamps {
+            last_access: timespec(times.atime),
+            last_modification: timespec(times.mtime),
+        };
+        futimens(dir, &times).map_err(|e| io("set the times of", self.staging_path(), e))?;
+        let (uuid, stransid) = (identity.uuid, identity.ctransid);
+        let received = kernel::Received { uuid, stransid, stime: kernel::Timestamp::default() };
+        kernel::set_received(dir, received).map_err(marked)?;
+        kernel::set_read_only(dir, true).map_err(marked)
+    }
+
+    /// Gives the subvolume its name, and returns that when it is durable.
+    pub(super) fn publish(mut self) -> Result<OsString, ReceiveError> {
+        let (dir, path) = (&self.into.file, self.into.path.join(&self.name));
+        match renameat_with(dir, &self.staging, dir, &self.name, RenameFlags::NOREPLACE) {
+            Ok(()) => self.published = true,
+            Err(Errno::EXIST) => return Err(ReceiveError::Exists { path }),
+            Err(error) => return Err(io("rename the received subvolume to", path, error)),
+        }
+        kernel::sync(dir).map_err(|source| {
+            let what = "make durable";
+            ReceiveError::Kernel { what, path, source }
+        })?;
+        Ok(std::mem::take(&mut self.name))
+    }
+
+    fn staging_path(&self) -> PathBuf {
+        self.into.path.join(&self.staging)
+    }
+
+    fn kernel(&self, what: &'static str, source: kernel::Error) -> ReceiveError {
+        ReceiveError::Kernel { what, path: self.staging_path(), source }
+    }
+}
+
+impl Drop for Stage<'_> {
+    fn drop(&mut self) {
+        if !self.published {
+            // What cannot be deleted now, the next run deletes when it locks the directory.
+            let _ = remove(&self.into.file, &self.into.path, &self.staging);
+        }
+    }
+}
+
+fn timespec(time: Timespec) -> rustix::fs::Timespec {
+    rustix::fs::Timespec { tv_sec: time.sec, tv_nsec: time.nsec.into() }
+}
+
+fn io(what: &'static str, path: PathBuf, error: Errno) -> ReceiveError {
+    ReceiveError::Io { what, path, source: error.into() }
+}
+
+fn staging_name(uuid: Uuid) -> OsString {
+    let mut name = OsString::from(OsStr::from_bytes(PREFIX));
+    name.push(uuid.simple().to_string());
+    name.push(OsStr::from_bytes(SUFFIX));
+    name
+}
+
+/// Returns whether a name is one that only a staging subvolume has.
+pub(crate) fn is_staging_name(name: &OsStr) -> bool {
+    let middle = name.as_bytes().strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
+    middle.is_some_and(|hex| hex.len() == 32 && hex.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Deletes the staging subvolumes in a directory whose lock is held: those of dead runs.
+pub(crate) fn remove_leftovers(dir: &File, path: &Path) -> Result<(), ReceiveError> {
+    let entries = Dir::read_from(dir).map_err(|error| io("read", path.to_path_buf(), error))?;
+    for entry in entries {
+        let entry = entry.map_err(|error| io("read", path.to_path_buf(), error))?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if is_staging_name(name) {
+            remove(dir, path, name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes a staging subvolume, if it is there and is one.
+fn remove(dir: &File, path: &Path, name: &OsStr) -> Result<(), ReceiveError> {
+    let path = path.join(name);
+    match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => return Ok(()),
+        Ok(stat) if stat.st_ino != ROOT_INODE => return Err(ReceiveError::Exists { path }),
+        Ok(_) => {}
+        Err(error) => return Err(io("look at", path, error)),
+    }
+    kernel::delete(dir, name).map_err(|source| ReceiveError::Kernel {
+        what: "delete the leftover",
+        path,
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_staging_name_is_one() {
+        let name = staging_name(Uuid::from_u128(7));
+        assert!(is_staging_name(&name));
+        for other in [".btrsync-.partial", ".btrsync-0.partial", "day", ".btrsync-"] {
+            assert!(!is_staging_name(OsStr::new(other)), "{other}");
+        }
+        let text = name.to_str().unwrap();
+        assert!(!is_staging_name(OsStr::new(&text[1..])));
+        assert!(!is_staging_name(OsStr::new(&text.replace('7', "g"))));
+    }
+}

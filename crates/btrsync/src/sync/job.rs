@@ -1,0 +1,41 @@
+//! One transfer under way, and what came of it.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::plan::Step;
+use super::root::BtrfsRoot;
+use crate::Cancel;
+
+/// One transfer: what, from where, to where.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// The volumes, their parent, and why.
+    pub step: &'a Step,
+    /// The root they come from.
+    pub src: &'a dyn BtrfsRoot,
+    /// The root they go to.
+    pub dst: &'a dyn BtrfsRoot,
+    /// The switch that ends the run.
+    pub cancel: &'a Cancel,
+}
+
+/// A subvolume that was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// Its name in the directory that was received into.
+    pub name: OsString,
+    /// The UUID that the stream gave of its source.
+    pub uuid: Uuid,
+}
+
+/// What a finished transfer amounts to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Done {
+    /// The bytes of the send stream.
+    pub bytes: u64,
+    /// The time from the start of the send to the durable end of the receive.
+    pub elapsed: Duration,
+}

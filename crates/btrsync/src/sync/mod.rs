@@ -1,0 +1,23 @@
+//! Synchronises subvolumes from one root to another.
+
+mod hooks;
+mod identity;
+mod job;
+mod observer;
+mod plan;
+mod progress;
+mod reason;
+pub mod root;
+mod run;
+mod transfer;
+
+pub use hooks::Hooks;
+pub use identity::{Problem, usable_parent};
+pub use job::{Done, Job, Received};
+pub use observer::{Observer, Quiet};
+pub use plan::{Plan, PlanOptions, Step, View, plan};
+pub use progress::ProgressTransfer;
+pub use reason::{Full, Reason};
+pub use root::default_root;
+pub use run::{BtrSync, Outcome, SyncOptions};
+pub use transfer::{Cancelled, Transfer, Transferring};

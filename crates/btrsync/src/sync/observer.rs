@@ -1,0 +1,38 @@
+//! How a sync reports. The library prints nothing: it tells an observer, and the observer shows it.
+
+use std::path::Path;
+
+use super::job::{Done, Job};
+use super::root::RootError;
+
+/// Is told of the events of a sync. Every method does nothing unless it is overridden.
+///
+/// Methods are called from the task that runs the sync, and should return quickly.
+pub trait Observer: Send + Sync {
+    /// A transfer into the directory `into` of the destination begins.
+    fn report(&self, job: &Job<'_>, into: &Path) {
+        let _ = (job, into);
+    }
+
+    /// Bytes have flowed: `total` so far, `prev` of them at the last report. `sequence` is the next
+    /// mark of activity, if the transfer was given any. Only [`ProgressTransfer`](super::ProgressTransfer) reports this.
+    fn report_progress(&self, job: &Job<'_>, total: u64, prev: u64, sequence: &str) {
+        let _ = (job, total, prev, sequence);
+    }
+
+    /// A transfer is complete and durable.
+    fn report_done(&self, job: &Job<'_>, into: &Path, done: Done) {
+        let _ = (job, into, done);
+    }
+
+    /// Something failed; `job` is the transfer that it ended, if it was one.
+    fn err(&self, error: &RootError, job: Option<&Job<'_>>) {
+        let _ = (error, job);
+    }
+}
+
+/// The observer that ignores everything.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quiet;
+
+impl Observer for Quiet {}

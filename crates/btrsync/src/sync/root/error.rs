@@ -1,0 +1,164 @@
+//! What can go wrong on one side of a sync.
+
+use std::io;
+use std::path::PathBuf;
+
+use btrsync_kernel as kernel;
+
+use crate::receive::ReceiveError;
+use crate::text::escaped;
+
+/// The failure of an operation on a root.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RootError {
+    /// A path cannot be opened.
+    #[error("cannot open {}: {source}", escaped(path))]
+    Open {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A path that must be a directory is not.
+    #[error("{} is not a directory", escaped(path))]
+    NotADirectory {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A path is not on btrfs.
+    #[error("{} is not on a btrfs filesystem", escaped(path))]
+    NotBtrfs {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A path is on btrfs, but the mount it is reached by does not show the subvolume around it.
+    #[error(
+        "the subvolume that holds {} is not visible there: only a part of it is mounted",
+        escaped(path)
+    )]
+    NoSubvolume {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The subvolumes cannot be listed.
+    #[error("cannot list the subvolumes of {}: {source}", escaped(path))]
+    List {
+        /// The root.
+        path: PathBuf,
+        /// What the kernel says.
+        source: kernel::Error,
+    },
+    /// A subvolume cannot be looked at.
+    #[error("cannot read the subvolume {}: {source}", escaped(path))]
+    Show {
+        /// The path of the subvolume.
+        path: PathBuf,
+        /// What the kernel says.
+        source: kernel::Error,
+    },
+    /// A subvolume is no longer where it was when the transfer was planned.
+    #[error("the subvolume {} was deleted or moved since it was listed", escaped(path))]
+    Vanished {
+        /// The path it had.
+        path: PathBuf,
+    },
+    /// Another subvolume stands where one was when the transfer was planned.
+    #[error("{} is not the subvolume that was listed there", escaped(path))]
+    Replaced {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A subvolume was made writable since it was listed.
+    #[error("the subvolume {} is no longer read-only", escaped(path))]
+    Writable {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The kernel could not make the send stream.
+    #[error("cannot send {}: {source}", escaped(path))]
+    Send {
+        /// The subvolume.
+        path: PathBuf,
+        /// What the kernel says.
+        source: kernel::Error,
+    },
+    /// A directory cannot be created.
+    #[error("cannot create the directory {}: {source}", escaped(path))]
+    CreateDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another run is writing to a directory.
+    #[error("another run is using {}{}", escaped(path), holder(.pid))]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+        /// The process that holds the lock, where it can be told.
+        pid: Option<i32>,
+    },
+    /// A lock cannot be taken.
+    #[error("cannot lock {}: {source}", escaped(path))]
+    Lock {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A stream could not be received.
+    #[error(transparent)]
+    Receive(#[from] ReceiveError),
+    /// The root cannot do this at all.
+    #[error("{root} cannot {operation}")]
+    Unsupported {
+        /// The name of the root.
+        root: String,
+        /// What was asked of it.
+        operation: &'static str,
+    },
+    /// The process lacks something that has nothing to do with either side.
+    #[error("cannot {what}: {source}")]
+    System {
+        /// What could not be done.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The operation was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+fn holder(pid: &Option<i32>) -> String {
+    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+}
+
+impl RootError {
+    /// Returns the errno at the bottom of the failure, if there is one.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match self {
+            Self::Open { source, .. }
+            | Self::CreateDirectory { source, .. }
+            | Self::Lock { source, .. }
+            | Self::System { source, .. } => source.raw_os_error(),
+            Self::List { source, .. } | Self::Show { source, .. } | Self::Send { source, .. } => {
+                source.raw_os_error()
+            }
+            Self::Receive(error) => error.raw_os_error(),
+            _ => None,
+        }
+    }
+
+    /// Returns whether this only follows from a failure at the other end of the flow.
+    pub(crate) fn is_consequence(&self) -> bool {
+        const EPIPE: i32 = 32;
+        match self {
+            Self::Send { .. } => self.raw_os_error() == Some(EPIPE),
+            Self::Receive(error) => error.is_end_of_flow(),
+            Self::Cancelled => true,
+            _ => false,
+        }
+    }
+}

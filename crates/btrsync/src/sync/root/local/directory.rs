@@ -1,0 +1,87 @@
+//! The directory that is received into: found, created where that is wanted, and locked.
+//!
+//! Its path may come from the names of another machine's subvolumes, so every component is opened
+//! below the root, one by one, and no symbolic link is followed.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{AtFlags, Mode, mkdirat, statat};
+use rustix::io::Errno;
+
+use super::super::RootError;
+use super::{Shared, open};
+use crate::receive::Directory;
+
+/// Opens the directory `path` below the root for receiving, and keeps other runs out of it.
+pub(super) fn open_locked(shared: &Shared, path: &Path) -> Result<Directory, RootError> {
+    let full = shared.path.join(path);
+    let file = match open::directory_below(&shared.dir, path) {
+        Err(error) if is_missing(&error) && shared.options.create_recvpath => create(shared, path)?,
+        other => other.map_err(|source| RootError::Open { path: full.clone(), source })?,
+    };
+    shared.locks.lock(&file, &full)?;
+    Ok(Directory::new(file, full))
+}
+
+/// Creates what is missing of a path, component by component.
+fn create(shared: &Shared, path: &Path) -> Result<File, RootError> {
+    let failed = |path: &Path, source: io::Error| RootError::CreateDirectory {
+        path: shared.path.join(path),
+        source,
+    };
+    let mut at = open::directory_below(&shared.dir, Path::new(""))
+        .map_err(|source| failed(Path::new(""), source))?;
+    let mut done = PathBuf::new();
+    for component in path.components() {
+        let Component::Normal(name) = component else { continue };
+        done.push(name);
+        at = enter(&at, name).map_err(|source| failed(&done, source))?;
+    }
+    Ok(at)
+}
+
+/// Opens a directory, creating it first if need be; then its name is made durable.
+fn enter(at: &File, name: &OsStr) -> io::Result<File> {
+    match open::directory_below(at, Path::new(name)) {
+        Err(error) if is_missing(&error) => {
+            match mkdirat(at, name, Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+            open::directory_below(at, Path::new(name))
+        }
+        other => other,
+    }
+}
+
+/// Returns those of `paths` at which something stands.
+pub(super) fn occupied(shared: &Shared, paths: Vec<PathBuf>) -> Result<Vec<PathBuf>, RootError> {
+    let mut occupied = Vec::new();
+    for path in paths {
+        if stands(shared, &path)? {
+            occupied.push(path);
+        }
+    }
+    Ok(occupied)
+}
+
+fn stands(shared: &Shared, path: &Path) -> Result<bool, RootError> {
+    let failed = |source| RootError::Open { path: shared.path.join(path), source };
+    let (Some(above), Some(name)) = (path.parent(), path.file_name()) else { return Ok(true) };
+    let dir = match open::directory_below(&shared.dir, above) {
+        Err(error) if is_missing(&error) => return Ok(false),
+        other => other.map_err(failed)?,
+    };
+    match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(_) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+}

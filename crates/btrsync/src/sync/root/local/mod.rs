@@ -1,0 +1,157 @@
+//! A root on this machine, through the kernel, in this process.
+//!
+//! Paths come from a listing that may be old by the time they are opened; so what is opened is
+//! always compared with what was listed before anything is done with it.
+
+mod directory;
+mod list;
+mod locate;
+mod lock;
+mod open;
+mod send;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::locate::Located;
+use self::lock::Locks;
+use super::{BtrfsRoot, Completion, RootError, RootFactory, RootOptions, SendRequest, StreamMeta};
+use crate::Flow;
+use crate::btrfs::{Forest, Subvolume};
+use crate::receive;
+use crate::sync::job::Received;
+use crate::text::escaped;
+
+/// Makes roots on this machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Local;
+
+/// A btrfs filesystem that is mounted on this machine, seen from one of its subvolumes.
+#[derive(Debug)]
+pub struct LocalRoot {
+    shared: Arc<Shared>,
+}
+
+/// What the threads of a root share.
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    dir: std::fs::File,
+    options: RootOptions,
+    locks: Locks,
+}
+
+impl LocalRoot {
+    fn new(located: Located, options: &RootOptions) -> Self {
+        let Located { path, dir, .. } = located;
+        let options = options.clone();
+        Self { shared: Arc::new(Shared { path, dir, options, locks: Locks::default() }) }
+    }
+
+    /// Runs blocking work on a thread of its own.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> Result<T, RootError> + Send + 'static,
+    ) -> Result<T, RootError> {
+        let shared = Arc::clone(&self.shared);
+        on_thread(move || work(&shared)).await
+    }
+}
+
+/// Runs blocking work on a thread of the runtime that may block.
+async fn on_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RootError> + Send + 'static,
+) -> Result<T, RootError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(panic) => {
+            let source = std::io::Error::other(panic);
+            Err(RootError::System { what: "run a thread to its end", source })
+        }
+    }
+}
+
+#[async_trait]
+impl RootFactory for Local {
+    async fn get_root(
+        &self,
+        path: &Path,
+        options: &RootOptions,
+    ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError> {
+        let path = path.to_path_buf();
+        let located = on_thread(move || locate::locate(&path)).await?;
+        let below = located.below.clone();
+        Ok((Arc::new(LocalRoot::new(located, options)), below))
+    }
+
+    async fn is_root(&self, path: &Path) -> Result<bool, RootError> {
+        let path = path.to_path_buf();
+        on_thread(move || locate::is_root(&path)).await
+    }
+}
+
+#[async_trait]
+impl BtrfsRoot for LocalRoot {
+    fn name(&self) -> String {
+        escaped(&self.shared.path).to_string()
+    }
+
+    async fn list(&self) -> Result<Forest, RootError> {
+        self.blocking(list::list).await
+    }
+
+    async fn show(&self, path: &Path) -> Result<Subvolume, RootError> {
+        let path = path.to_path_buf();
+        self.blocking(move |shared| list::show(shared, &path)).await
+    }
+
+    async fn occupied(&self, paths: &[PathBuf]) -> Result<Vec<PathBuf>, RootError> {
+        let paths = paths.to_vec();
+        self.blocking(move |shared| directory::occupied(shared, paths)).await
+    }
+
+    async fn lock(&self, path: &Path) -> Result<(), RootError> {
+        let path = path.to_path_buf();
+        self.blocking(move |shared| directory::open_locked(shared, &path).map(drop)).await
+    }
+
+    async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {
+        let shared = Arc::clone(&self.shared);
+        let vols = request.vols.to_vec();
+        let parent = request.parent.cloned();
+        let clones = request.clones.to_vec();
+        let sends = on_thread(move || send::prepare(&shared, &vols, parent, &clones)).await?;
+        let (writer, flow) = Flow::pipe(request.cancel)
+            .map_err(|source| RootError::System { what: "make a pipe", source })?;
+        let sending = tokio::task::spawn_blocking(move || send::run(&sends, &writer));
+        Ok((flow, joined(sending)))
+    }
+
+    async fn receive(
+        &self,
+        flow: Flow,
+        path: &Path,
+        meta: StreamMeta,
+    ) -> Result<Completion<Vec<Received>>, RootError> {
+        let path = path.to_path_buf();
+        let into = self.blocking(move |shared| directory::open_locked(shared, &path)).await?;
+        let receiving = tokio::task::spawn_blocking(move || {
+            receive::receive(flow, &into, &meta).map_err(RootError::from)
+        });
+        Ok(joined(receiving))
+    }
+}
+
+/// Makes a thread's end a completion.
+fn joined<T: Send + 'static>(
+    thread: tokio::task::JoinHandle<Result<T, RootError>>,
+) -> Completion<T> {
+    Box::pin(async move {
+        thread.await.unwrap_or_else(|panic| {
+            let source = std::io::Error::other(panic);
+            Err(RootError::System { what: "run a thread to its end", source })
+        })
+    })
+}

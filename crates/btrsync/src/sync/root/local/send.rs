@@ -1,0 +1,120 @@
+//! Sends subvolumes of a local root through the kernel.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use btrsync_kernel as kernel;
+
+use super::super::RootError;
+use super::{Shared, open};
+use crate::btrfs::Subvolume;
+
+/// One stream to make.
+#[derive(Debug)]
+pub(super) struct Sending {
+    path: PathBuf,
+    dir: File,
+    options: kernel::SendOptions,
+}
+
+/// Opens what is to be sent, and checks that all of it still is what was listed.
+pub(super) fn prepare(
+    shared: &Shared,
+    vols: &[Subvolume],
+    parent: Option<Subvolume>,
+    clones: &[Subvolume],
+) -> Result<Vec<Sending>, RootError> {
+    for source in parent.iter().chain(clones) {
+        check_by_id(shared, source)?;
+    }
+    // The kernel clones from the parent only where it is named among the clone sources too.
+    let mut clone_sources: Vec<u64> = parent.iter().chain(clones).map(|vol| vol.id).collect();
+    clone_sources.dedup();
+    let options = kernel::SendOptions {
+        parent: parent.map(|parent| parent.id),
+        clone_sources,
+        ..kernel::SendOptions::default()
+    };
+    vols.iter()
+        .map(|vol| {
+            let (path, dir) = (shared.path.join(&vol.path), open_vol(shared, vol)?);
+            Ok(Sending { path, dir, options: options.clone() })
+        })
+        .collect()
+}
+
+/// Writes the streams one after another; each is complete, with header and end.
+pub(super) fn run(sends: &[Sending], writer: &OwnedFd) -> Result<(), RootError> {
+    for sending in sends {
+        let result = with_patience(|| kernel::send(&sending.dir, writer, &sending.options));
+        result.map_err(|source| RootError::Send { path: sending.path.clone(), source })?;
+    }
+    Ok(())
+}
+
+/// Calls again with growing pauses while a deduplication holds the source; the kernel says so before
+/// it writes anything.
+fn with_patience(mut send: impl FnMut() -> kernel::Result<()>) -> kernel::Result<()> {
+    const EAGAIN: i32 = 11;
+    for wait in PAUSES {
+        match send() {
+            Err(error) if error.raw_os_error() == Some(EAGAIN) => sleep(wait),
+            other => return other,
+        }
+    }
+    send()
+}
+
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(10),
+];
+
+/// Opens a subvolume where it was listed.
+fn open_vol(shared: &Shared, vol: &Subvolume) -> Result<File, RootError> {
+    let path = shared.path.join(&vol.path);
+    let dir =
+        open::directory_below(&shared.dir, &vol.path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => RootError::Vanished { path: path.clone() },
+            _ => RootError::Open { path: path.clone(), source },
+        })?;
+    let is_root = kernel::is_subvolume(&dir);
+    if !is_root.map_err(|source| RootError::Show { path: path.clone(), source })? {
+        return Err(RootError::Replaced { path });
+    }
+    let info = info(&dir, &path)?;
+    same(vol, &info, path)?;
+    Ok(dir)
+}
+
+/// Checks a subvolume that the kernel will find by its id.
+fn check_by_id(shared: &Shared, vol: &Subvolume) -> Result<(), RootError> {
+    let path = shared.path.join(&vol.path);
+    let found = kernel::find(&shared.dir, vol.id)
+        .map_err(|source| RootError::Show { path: path.clone(), source })?;
+    match found {
+        Some(found) => same(vol, &found.info, path),
+        None => Err(RootError::Vanished { path }),
+    }
+}
+
+fn info(dir: impl AsFd, path: &Path) -> Result<kernel::Info, RootError> {
+    kernel::info(dir).map_err(|source| RootError::Show { path: path.to_path_buf(), source })
+}
+
+/// Checks that a subvolume is the one that was listed, unchanged and still read-only.
+fn same(vol: &Subvolume, info: &kernel::Info, path: PathBuf) -> Result<(), RootError> {
+    if info.id != vol.id || info.uuid != vol.uuid {
+        return Err(RootError::Replaced { path });
+    }
+    if !info.read_only {
+        return Err(RootError::Writable { path });
+    }
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! Runs a plan: group after group, pack after pack.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::hooks::Hooks;
+use super::job::{Done, Job};
+use super::plan::{Plan, PlanOptions, Step, plan};
+use super::root::{BtrfsRoot, RootError};
+use super::transfer::{Cancelled, Transferring};
+use crate::Cancel;
+use crate::btrfs::{Diff, Forest, KeyFn, Subvolume, default_keys};
+
+/// Synchronises subvolumes from a source root to a destination root.
+#[derive(Debug, Clone)]
+pub struct BtrSync {
+    src: Arc<dyn BtrfsRoot>,
+    dst: Arc<dyn BtrfsRoot>,
+    src_keys: Vec<KeyFn>,
+    dst_keys: Vec<KeyFn>,
+    hooks: Hooks,
+}
+
+/// How to synchronise.
+#[derive(Debug, Clone, Default)]
+pub struct SyncOptions {
+    /// Send volumes of a group that have the same parent and directory in one transfer.
+    pub batch: bool,
+    /// Run up to this many transfers of a group at once; `None` for one after another.
+    pub parallel: Option<NonZeroUsize>,
+    /// Also transfer what the destination has.
+    pub transfer_existing: bool,
+    /// Overrides for this call; they come before those of the [`BtrSync`].
+    pub hooks: Hooks,
+    /// The switch that ends the run.
+    pub cancel: Option<Cancel>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What was transferred.
+    pub done: Vec<(Step, Done)>,
+    /// How many transfers failed; why was told to the observer.
+    pub failed: usize,
+    /// How many transfers were not begun, because of a failure, a stop or a cancellation.
+    pub left: usize,
+    /// Whether the plan could not even be made.
+    pub unplanned: bool,
+}
+
+impl Outcome {
+    /// Returns whether nothing failed.
+    pub fn is_success(&self) -> bool {
+        self.failed == 0 && !self.unplanned
+    }
+}
+
+impl BtrSync {
+    /// Makes a sync that knows equals by UUID and received UUID.
+    pub fn new(src: Arc<dyn BtrfsRoot>, dst: Arc<dyn BtrfsRoot>) -> Self {
+        let (src_keys, dst_keys) = (default_keys(), default_keys());
+        Self { src, dst, src_keys, dst_keys, hooks: Hooks::default() }
+    }
+
+    /// Sets the key functions that are applied to the subvolumes of the source.
+    pub fn with_src_keys(mut self, keys: Vec<KeyFn>) -> Self {
+        self.src_keys = keys;
+        self
+    }
+
+    /// Sets the key functions that are applied to the subvolumes of the destination.
+    pub fn with_dst_keys(mut self, keys: Vec<KeyFn>) -> Self {
+        self.dst_keys = keys;
+        self
+    }
+
+    /// Sets the overrides for every call.
+    pub fn with_hooks(mut self, hooks: Hooks) -> Self {
+        self.hooks = hooks;
+        self
+    }
+
+    /// Lists both sides and plans the transfers between them.
+    ///
+    /// # Errors
+    ///
+    /// Where one side cannot be listed.
+    pub async fn plan(&self, options: &SyncOptions) -> Result<Plan, RootError> {
+        let (src, dst) = (self.src.list().await?, self.dst.list().await?);
+        Ok(self.plan_between(&src, &dst, options))
+    }
+
+    /// Plans the transfers between two forests that were listed before.
+    pub fn plan_between(&self, src: &Forest, dst: &Forest, options: &SyncOptions) -> Plan {
+        let diff = Diff::new(src, dst, &self.src_keys, &self.dst_keys);
+        let how =
+            PlanOptions { batch: options.batch, transfer_existing: options.transfer_existing };
+        plan(src, dst, &diff, &options.hooks.or(&self.hooks), how)
+    }
+
+    /// Synchronises: plans, and runs the plan. Errors are told to `trans` and counted.
+    pub async fn sync(&self, trans: &dyn Transferring, options: &SyncOptions) -> Outcome {
+        match self.plan(options).await {
+            Ok(plan) => self.run(&plan, trans, options).await,
+            Err(error) => {
+                trans.err(&error, None);
+                Outcome { unplanned: true, ..Outcome::default() }
+            }
+        }
+    }
+
+    /// Runs a plan that was made before.
+    ///
+    /// After a failure the other transfers of its group that run at once are finished, and the rest
+    /// of the plan is left.
+    pub async fn run(
+        &self,
+        plan: &Plan,
+        trans: &dyn Transferring,
+        options: &SyncOptions,
+    ) -> Outcome {
+        let mut run = Run { outcome: Outcome::default(), stopped: false };
+        let hooks = options.hooks.or(&self.hooks);
+        match options.cancel.clone().map_or_else(Cancel::new, Ok) {
+            Ok(cancel) => {
+                for group in &plan.groups {
+                    let context = Context { sync: self, trans, cancel: &cancel, hooks: &hooks };
+                    run.group(group, &context, options.parallel).await;
+                }
+            }
+            Err(source) => {
+                trans.err(&RootError::System { what: "start a run", source }, None);
+                run.outcome.unplanned = true;
+            }
+        }
+        run.outcome.left = plan.steps().count() - run.outcome.done.len() - run.outcome.failed;
+        run.outcome
+    }
+}
+
+struct Context<'a> {
+    sync: &'a BtrSync,
+    trans: &'a dyn Transferring,
+    cancel: &'a Cancel,
+    hooks: &'a Hooks,
+}
+
+impl Context<'_> {
+    async fn transfer<'a>(&self, step: &'a Step) -> (&'a Step, Result<Done, Cancelled>) {
+        let (src, dst) = (self.sync.src.as_ref(), self.sync.dst.as_ref());
+        (step, self.trans.transf(&Job { step, src, dst, cancel: self.cancel }).await)
+    }
+}
+
+struct Run {
+    outcome: Outcome,
+    stopped: bool,
+}
+
+impl Run {
+    /// Runs the transfers of a group, as many at once as allowed.
+    async fn group(
+        &mut self,
+        group: &[Step],
+        context: &Context<'_>,
+        parallel: Option<NonZeroUsize>,
+    ) {
+        if self.outcome.failed > 0 {
+            return;
+        }
+        let at_once = parallel.map_or(1, NonZeroUsize::get);
+        let mut waiting = group.iter();
+        let mut running = FuturesUnordered::new();
+        loop {
+            while running.len() < at_once && !self.is_over(context, parallel) {
+                let Some(step) = waiting.next() else { break };
+                running.push(context.transfer(step));
+            }
+            let Some((step, result)) = running.next().await else { return };
+            self.note(step, result, context);
+        }
+    }
+
+    /// Whether no more transfers of this group are begun.
+    fn is_over(&self, context: &Context<'_>, parallel: Option<NonZeroUsize>) -> bool {
+        let failed = self.outcome.failed > 0 && parallel.is_none();
+        failed || self.stopped || context.cancel.is_cancelled()
+    }
+
+    fn note(&mut self, step: &Step, result: Result<Done, Cancelled>, context: &Context<'_>) {
+        match result {
+            Ok(done) => {
+                self.outcome.done.push((step.clone(), done));
+                self.stopped |= context.hooks.call_stop(&step.vols);
+            }
+            Err(Cancelled) => self.outcome.failed += 1,
+        }
+    }
+}
+
+/// Checks at compile time that a run can be moved between threads.
+fn _is_send(sync: &BtrSync, trans: &dyn Transferring, options: &SyncOptions, _: &Subvolume) {
+    fn send(_: impl Send) {}
+    send(sync.sync(trans, options));
+}

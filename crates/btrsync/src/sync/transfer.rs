@@ -1,0 +1,237 @@
+//! Carries out one transfer: a send and a receive, joined by a flow.
+//!
+//! The two ends fail together, and the hazard is to report the wrong one: a receiver that has no
+//! space leaves the sender with a broken pipe. What only follows from the other end's failure is
+//! told to nobody unless there is nothing else to tell.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+
+use super::job::{Done, Job};
+use super::observer::{Observer, Quiet};
+use super::root::{Completion, RootError, SendRequest, StreamMeta};
+use crate::btrfs::Subvolume;
+use crate::{Cancel, Counter};
+
+/// A transfer did not complete; the reason was told to the observer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the transfer was cancelled")]
+pub struct Cancelled;
+
+/// What [`BtrSync::sync`](super::BtrSync::sync) needs of a transfer.
+#[async_trait]
+pub trait Transferring: Send + Sync {
+    /// Transfers the volumes of a job.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`] if any error has occurred, after telling it to [`Transferring::err`].
+    async fn transf(&self, job: &Job<'_>) -> Result<Done, Cancelled>;
+
+    /// Is told of an error.
+    fn err(&self, error: &RootError, job: Option<&Job<'_>>);
+}
+
+/// A transfer into a directory of the destination.
+///
+/// # Examples
+///
+/// ```
+/// use btrsync::sync::Transfer;
+///
+/// let transfer = Transfer::new("backup").replicate_dirs(true);
+/// # let _ = transfer;
+/// ```
+#[derive(Clone)]
+pub struct Transfer {
+    recvpath: PathBuf,
+    replicate_dirs: bool,
+    observer: Arc<dyn Observer>,
+}
+
+impl Transfer {
+    /// Makes a quiet transfer into the directory `recvpath`, relative to the destination's root.
+    pub fn new(recvpath: impl Into<PathBuf>) -> Self {
+        Self { recvpath: recvpath.into(), replicate_dirs: false, observer: Arc::new(Quiet) }
+    }
+
+    /// Sets whether volumes go into the same directories below `recvpath` as in the source.
+    pub fn replicate_dirs(mut self, replicate: bool) -> Self {
+        self.replicate_dirs = replicate;
+        self
+    }
+
+    /// Sets who is told of what happens.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Returns the directory that a volume is received into, relative to the destination's root.
+    pub fn directory(&self, vol: &Subvolume) -> PathBuf {
+        match self.replicate_dirs {
+            true => join(&self.recvpath, vol.directory()),
+            false => self.recvpath.clone(),
+        }
+    }
+
+    /// Returns the path that a volume gets, relative to the destination's root.
+    pub fn target(&self, vol: &Subvolume) -> PathBuf {
+        self.directory(vol).join(&vol.name)
+    }
+
+    pub(super) fn told(&self) -> &dyn Observer {
+        self.observer.as_ref()
+    }
+
+    /// Awaits an operation; tells its error to the observer and turns it into [`Cancelled`].
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`] where the operation fails.
+    pub async fn try_await<T>(
+        &self,
+        job: &Job<'_>,
+        operation: impl Future<Output = Result<T, RootError>>,
+    ) -> Result<T, Cancelled> {
+        operation.await.map_err(|error| {
+            self.err(&error, Some(job));
+            Cancelled
+        })
+    }
+
+    /// Runs operations together and waits for all; throws `cancel` on the first error, and tells
+    /// the errors to the observer.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`] where any of them fails.
+    pub async fn try_gather(
+        &self,
+        job: &Job<'_>,
+        cancel: &Cancel,
+        operations: Vec<Completion<()>>,
+    ) -> Result<(), Cancelled> {
+        let watched = operations.into_iter().map(|operation| async {
+            let result = operation.await;
+            if result.as_ref().is_err_and(|error| !error.is_consequence()) {
+                cancel.cancel();
+            }
+            result.err()
+        });
+        let errors: Vec<RootError> = join_all(watched).await.into_iter().flatten().collect();
+        self.tell_causes(job, &errors);
+        if errors.is_empty() { Ok(()) } else { Err(Cancelled) }
+    }
+
+    fn tell_causes(&self, job: &Job<'_>, errors: &[RootError]) {
+        let any_cause = errors.iter().any(|error| !error.is_consequence());
+        let told = errors.iter().filter(|error| !any_cause || !error.is_consequence());
+        for error in told.take(if any_cause { usize::MAX } else { 1 }) {
+            self.err(error, Some(job));
+        }
+    }
+
+    /// Starts both ends of a transfer; returns what counts its bytes, and the two ends.
+    pub(super) async fn start(&self, job: &Job<'_>, cancel: &Cancel) -> Result<Started, RootError> {
+        let Some(first) = job.step.vols.first() else { return Ok(Started::default()) };
+        let request = SendRequest {
+            vols: &job.step.vols,
+            parent: job.step.parent.as_ref(),
+            clones: &[],
+            cancel,
+        };
+        let (flow, sent) = job.src.send(request).await?;
+        let counter = flow.counter();
+        let into = self.directory(first);
+        let received = job.dst.receive(flow, &into, meta(&job.step.vols)).await?;
+        let received: Completion<()> = Box::pin(async { received.await.map(drop) });
+        Ok(Started { counter, ends: vec![sent, received] })
+    }
+
+    /// Transfers, with `aside` running beside the two ends until they are done.
+    pub(super) async fn run<A: Future<Output = ()>>(
+        &self,
+        job: &Job<'_>,
+        aside: impl FnOnce(Counter) -> A,
+    ) -> Result<Done, Cancelled> {
+        let begin = Instant::now();
+        let into = job.step.vols.first().map(|vol| self.directory(vol)).unwrap_or_default();
+        self.told().report(job, &into);
+        let cancel = self.try_await(job, async { child(job.cancel) }).await?;
+        let _guard = Guard(&cancel);
+        let started = self.try_await(job, self.start(job, &cancel)).await?;
+        let ends = self.try_gather(job, &cancel, started.ends);
+        beside(ends, aside(started.counter.clone())).await?;
+        let done = Done { bytes: started.counter.bytes(), elapsed: begin.elapsed() };
+        self.told().report_done(job, &into, done);
+        Ok(done)
+    }
+}
+
+fn join(base: &Path, below: &Path) -> PathBuf {
+    if below.as_os_str().is_empty() { base.to_path_buf() } else { base.join(below) }
+}
+
+fn child(cancel: &Cancel) -> Result<Cancel, RootError> {
+    cancel.child().map_err(|source| RootError::System { what: "start a transfer", source })
+}
+
+/// What the receiving side is told of the streams to come.
+fn meta(vols: &[Subvolume]) -> StreamMeta {
+    StreamMeta { uuids: vols.iter().map(Subvolume::stream_uuid).collect() }
+}
+
+/// Awaits `main`, polling `aside` meanwhile.
+async fn beside<T>(main: impl Future<Output = T>, aside: impl Future<Output = ()>) -> T {
+    let endless = async {
+        aside.await;
+        std::future::pending::<Infallible>().await
+    };
+    tokio::select! {
+        result = main => result,
+        never = endless => match never {},
+    }
+}
+
+/// Throws the switch of a transfer whose future is dropped, so that its threads end.
+struct Guard<'a>(&'a Cancel);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Both ends of a transfer.
+#[derive(Default)]
+pub(super) struct Started {
+    counter: Counter,
+    ends: Vec<Completion<()>>,
+}
+
+#[async_trait]
+impl Transferring for Transfer {
+    async fn transf(&self, job: &Job<'_>) -> Result<Done, Cancelled> {
+        self.run(job, |_| std::future::ready(())).await
+    }
+
+    fn err(&self, error: &RootError, job: Option<&Job<'_>>) {
+        self.observer.err(error, job);
+    }
+}
+
+impl fmt::Debug for Transfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transfer")
+            .field("recvpath", &self.recvpath)
+            .field("replicate_dirs", &self.replicate_dirs)
+            .finish_non_exhaustive()
+    }
+}
