@@ -1,0 +1,218 @@
+//! A btrfs filesystem in an image file, mounted through a loop device for as long as a value lives.
+//!
+//! The hazard is what a failed test leaves behind: mounts, loop devices and images fill a machine
+//! until it must be rebooted. Drop cleans up after a panic, and the next test process sweeps what a
+//! killed one left.
+
+mod home;
+mod mounts;
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::command::{output, program};
+use crate::must::must;
+use home::Home;
+
+pub use home::leftovers;
+
+const DEFAULT_SIZE_MIB: u64 = 256;
+const ATTEMPTS: u64 = 10;
+
+/// A mounted btrfs of its own; dropping it unmounts, detaches the loop device and deletes the image.
+///
+/// The image is sparse and lies in `BTRSYNC_TEST_DIR`, else in `/dev/shm` where that has room, else
+/// in the system's directory for temporary files.
+#[derive(Debug)]
+pub struct LoopFs {
+    dir: PathBuf,
+    point: PathBuf,
+    device: PathBuf,
+    extra_mounts: AtomicU32,
+    // Last: the process directory can only go when this filesystem's directory is gone.
+    _home: Arc<Home>,
+}
+
+/// Choices for a [`LoopFs`].
+#[derive(Clone, Debug)]
+pub struct Builder {
+    size_mib: u64,
+    mkfs_args: Vec<OsString>,
+    mount_options: String,
+}
+
+impl Builder {
+    /// Sets the size of the image in MiB (default 256; the image is sparse).
+    #[must_use]
+    pub fn size_mib(mut self, size: u64) -> Self {
+        self.size_mib = size;
+        self
+    }
+
+    /// Adds arguments for `mkfs.btrfs`.
+    #[must_use]
+    pub fn mkfs_args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.mkfs_args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets mount options, separated by commas.
+    #[must_use]
+    pub fn mount_options(mut self, options: &str) -> Self {
+        options.clone_into(&mut self.mount_options);
+        self
+    }
+
+    /// Makes and mounts the filesystem; panics where that fails.
+    #[must_use]
+    #[track_caller]
+    pub fn build(&self) -> LoopFs {
+        let home = Home::acquire();
+        // The value comes first: whatever fails from here on, its Drop cleans up.
+        let dir = home.new_dir();
+        let mut fs = LoopFs {
+            point: dir.join("mnt"),
+            dir,
+            device: PathBuf::new(),
+            extra_mounts: AtomicU32::new(0),
+            _home: home,
+        };
+        self.make_image(&fs.image());
+        must("create", fs.path(), fs::create_dir(fs.path()));
+        self.mount(&fs);
+        fs.device = mounts::device_of(fs.path()).expect("a mounted filesystem has a device");
+        fs
+    }
+
+    fn make_image(&self, image: &Path) {
+        let file = must("create", image, File::create(image));
+        must("grow", image, file.set_len(self.size_mib << 20));
+        let mut mkfs = program("mkfs.btrfs");
+        mkfs.args(["-q", "--nodiscard", "-m", "single", "-d", "single"]);
+        mkfs.args(&self.mkfs_args).arg(image);
+        // It looks at every loop device that is mounted, and fails where one just goes away.
+        let raced = |error: &str| error.contains("cannot check mount status");
+        must("format", image, retry(&mut mkfs, raced));
+    }
+
+    fn mount(&self, fs: &LoopFs) {
+        let options = format!("loop,{}", self.mount_options);
+        let mut mount = mount_command(options.trim_end_matches(',').as_ref());
+        // Another process may take the free loop device that mount has found; the kernel's answer
+        // then depends on how far that one has come.
+        must("mount", &fs.point, retry(mount.arg(fs.image()).arg(&fs.point), |_| true));
+    }
+}
+
+/// Runs a command again, a little later each time, while it fails by a race.
+fn retry(command: &mut Command, raced: impl Fn(&str) -> bool) -> Result<Vec<u8>, String> {
+    let mut attempt = 1;
+    loop {
+        match output(command) {
+            Err(error) if attempt < ATTEMPTS && raced(&error) => {
+                thread::sleep(Duration::from_millis(50 * attempt));
+                attempt += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+fn mount_command(options: &OsStr) -> Command {
+    let mut mount = program("mount");
+    mount.args(["-t", "btrfs", "-o"]).arg(options);
+    mount
+}
+
+impl LoopFs {
+    /// Makes a filesystem with the defaults: 256 MiB, single profiles, no mount options.
+    #[must_use]
+    #[track_caller]
+    #[allow(clippy::new_without_default, reason = "a default value that mounts would surprise")]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Starts a filesystem with choices.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder { size_mib: DEFAULT_SIZE_MIB, mkfs_args: Vec::new(), mount_options: String::new() }
+    }
+
+    /// Returns the mount point; it shows the top-level subvolume.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.point
+    }
+
+    /// Returns the loop device.
+    #[must_use]
+    pub fn device(&self) -> &Path {
+        &self.device
+    }
+
+    /// Returns the image file.
+    #[must_use]
+    pub fn image(&self) -> PathBuf {
+        self.dir.join("image")
+    }
+
+    /// Mounts one subvolume of this filesystem at a place of its own, with `-o subvol=`.
+    ///
+    /// The name is relative to the top-level subvolume and must have no comma, which mount
+    /// would take for the end of the option.
+    #[must_use]
+    #[track_caller]
+    pub fn mount_subvol(&self, name: impl AsRef<OsStr>) -> SubvolMount {
+        let number = self.extra_mounts.fetch_add(1, Ordering::Relaxed);
+        let point = self.dir.join(format!("subvol.{number}"));
+        must("create", &point, fs::create_dir(&point));
+        let mut options = OsString::from("subvol=");
+        options.push(name);
+        must("mount", &point, output(mount_command(&options).arg(&self.device).arg(&point)));
+        SubvolMount { point }
+    }
+
+    /// Changes mount options in place (`mount -o remount,OPTIONS`).
+    #[track_caller]
+    pub fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        must(
+            "remount",
+            self.path(),
+            output(program("mount").args(["-o", &options]).arg(self.path())),
+        );
+    }
+}
+
+impl Drop for LoopFs {
+    fn drop(&mut self) {
+        home::clear(&self.dir);
+    }
+}
+
+/// A second mount of the same filesystem, unmounted when dropped or with its [`LoopFs`].
+#[derive(Debug)]
+pub struct SubvolMount {
+    point: PathBuf,
+}
+
+impl SubvolMount {
+    /// Returns the mount point; it shows the subvolume.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.point
+    }
+}
+
+impl Drop for SubvolMount {
+    fn drop(&mut self) {
+        mounts::unmount_below(&self.point);
+    }
+}
