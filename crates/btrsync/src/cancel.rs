@@ -59,12 +59,17 @@ impl Cancel {
         poll(&mut polled, Some(&NOW)).is_ok_and(|ready| ready > 0)
     }
 
-    /// Waits until `fd` is ready for `want`.
+    /// Waits until `fd` can be read without blocking, or has ended.
     ///
     /// # Errors
     ///
-    /// [`cancelled`] where the switch is thrown first.
-    pub fn wait(&self, fd: impl AsFd, want: PollFlags) -> io::Result<()> {
+    /// Where the switch is thrown first, and where the descriptor cannot be waited for.
+    pub fn wait_readable(&self, fd: impl AsFd) -> io::Result<()> {
+        self.wait(fd, READ)
+    }
+
+    /// Waits until `fd` is ready for `want`; fails with [`cancelled`] where the switch is thrown first.
+    pub(crate) fn wait(&self, fd: impl AsFd, want: PollFlags) -> io::Result<()> {
         let mut polled = vec![PollFd::from_borrowed_fd(fd.as_fd(), want)];
         polled.extend(self.events().map(|fd| PollFd::from_borrowed_fd(fd, READ)));
         loop {

@@ -9,7 +9,6 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::event::PollFlags;
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
 use crate::cancel::Cancel;
@@ -72,7 +71,7 @@ impl Flow {
 
 impl Read for Flow {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.cancel.wait(&self.source, PollFlags::IN)?;
+        self.cancel.wait_readable(&self.source)?;
         let count = self.source.read(buffer)?;
         self.counter.add(count);
         Ok(count)

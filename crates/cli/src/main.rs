@@ -1,1 +1,37 @@
-fn main() {}
+//! `btrsync`: rsync, but for btrfs.
+//!
+//! The library decides and does; this binary reads the arguments, asks, shows, and turns how a run
+//! ended into an exit code.
+
+mod advice;
+mod args;
+mod exit;
+mod glob;
+mod location;
+mod observe;
+mod prompt;
+mod report;
+mod select;
+mod session;
+mod signals;
+mod size;
+
+use clap::Parser;
+
+use crate::args::Args;
+use crate::exit::Exit;
+
+fn main() -> std::process::ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return usage(&error),
+    };
+    session::main(&args).into()
+}
+
+/// Prints what clap says: help and version to standard output, mistakes to standard error.
+fn usage(error: &clap::Error) -> std::process::ExitCode {
+    // Where even that cannot be printed there is nobody to tell.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+}

@@ -91,6 +91,14 @@ pub enum RootError {
         /// Why.
         source: io::Error,
     },
+    /// Nothing can be written to a directory.
+    #[error("cannot receive into {}: {what} is read-only", escaped(path))]
+    ReadOnly {
+        /// The directory.
+        path: PathBuf,
+        /// What is read-only.
+        what: &'static str,
+    },
     /// Another run is writing to a directory.
     #[error("another run is using {}{}", escaped(path), holder(.pid))]
     Locked {

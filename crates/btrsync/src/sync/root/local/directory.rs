@@ -8,7 +8,8 @@ use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, Mode, mkdirat, statat};
+use btrsync_kernel as kernel;
+use rustix::fs::{AtFlags, Mode, StatVfsMountFlags, fstatvfs, mkdirat, statat};
 use rustix::io::Errno;
 
 use super::super::RootError;
@@ -22,8 +23,26 @@ pub(super) fn open_locked(shared: &Shared, path: &Path) -> Result<Directory, Roo
         Err(error) if is_missing(&error) && shared.options.create_recvpath => create(shared, path)?,
         other => other.map_err(|source| RootError::Open { path: full.clone(), source })?,
     };
+    check_writable(&file, &full)?;
     shared.locks.lock(&file, &full)?;
     Ok(Directory::new(file, full))
+}
+
+/// Tells a read-only destination before anything is sent to it.
+fn check_writable(dir: &File, path: &Path) -> Result<(), RootError> {
+    let read_only = |what| RootError::ReadOnly { path: path.to_path_buf(), what };
+    let mount = fstatvfs(dir).map_err(|error| {
+        let source = error.into();
+        RootError::Open { path: path.to_path_buf(), source }
+    })?;
+    if mount.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Err(read_only("the filesystem"));
+    }
+    let info = kernel::info(dir);
+    match info.map_err(|source| RootError::Show { path: path.to_path_buf(), source })?.read_only {
+        true => Err(read_only("the subvolume that holds it")),
+        false => Ok(()),
+    }
 }
 
 /// Creates what is missing of a path, component by component.

@@ -55,12 +55,15 @@ fn identity(dir: &File) -> io::Result<(u64, u64)> {
     Ok((metadata.st_dev(), metadata.st_ino()))
 }
 
-/// Finds in the kernel's table who holds the lock of a directory.
+/// Finds in the kernel's table who holds the lock of a directory. The table names inodes without the
+/// subvolume, so an answer that is not the only one is none.
 fn holder(dir: &File) -> Option<i32> {
     let inode = format!(":{}", identity(dir).ok()?.1);
     let table = std::fs::read_to_string("/proc/locks").ok()?;
-    let mut locks = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let lock = locks
-        .find(|f| f.get(1) == Some(&"FLOCK") && f.get(5).is_some_and(|id| id.ends_with(&inode)))?;
-    lock.get(4)?.parse().ok()
+    let mut holders = table.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, _, pid, file, ..] = fields[..] else { return None };
+        file.ends_with(&inode).then(|| pid.parse().ok()).flatten()
+    });
+    holders.next().filter(|_| holders.next().is_none())
 }

@@ -1,0 +1,196 @@
+//! Turns every failure into a sentence, a hint what to do next, and an exit code. The one place that
+//! does.
+
+use std::fmt::Display;
+
+use btrsync::ReceiveError;
+use btrsync::sync::root::RootError;
+
+use crate::exit::Exit;
+
+/// A failure, ready to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// What failed, on what, and why.
+    pub(crate) message: String,
+    /// What to do next.
+    pub(crate) hint: Option<String>,
+    pub(crate) exit: Exit,
+}
+
+impl Failure {
+    pub(crate) fn new(message: impl Display, hint: impl Into<String>) -> Self {
+        Self { message: message.to_string(), hint: Some(hint.into()), exit: Exit::Failed }
+    }
+
+    /// A command line that makes no sense.
+    pub(crate) fn usage(message: impl Display) -> Self {
+        Self { message: message.to_string(), hint: None, exit: Exit::Usage }
+    }
+
+    /// The user said no.
+    pub(crate) fn declined() -> Self {
+        Self { message: "nothing was sent, as you wished".into(), hint: None, exit: Exit::Failed }
+    }
+
+    /// A signal came.
+    pub(crate) fn interrupted() -> Self {
+        Self {
+            message: "interrupted; nothing was sent".into(),
+            hint: None,
+            exit: Exit::Interrupted,
+        }
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+impl From<RootError> for Failure {
+    fn from(error: RootError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&RootError> for Failure {
+    fn from(error: &RootError) -> Self {
+        let exit = match error {
+            RootError::Locked { .. } => Exit::Locked,
+            RootError::Cancelled | RootError::Receive(ReceiveError::Cancelled) => Exit::Interrupted,
+            _ => Exit::Failed,
+        };
+        let hint = by_kind(error).or_else(|| by_cause(error)).map(str::to_owned);
+        Self { message: error.to_string(), hint, exit }
+    }
+}
+
+/// What to do about a failure that says itself what is wrong.
+fn by_kind(error: &RootError) -> Option<&'static str> {
+    Some(match error {
+        RootError::NotADirectory { .. } => "name a directory, or a subvolume",
+        RootError::NotBtrfs { .. } => {
+            "both sides must be on btrfs; 'findmnt -t btrfs' lists what is"
+        }
+        RootError::NoSubvolume { .. } => "name the path where the whole subvolume is mounted",
+        RootError::ReadOnly { .. } => {
+            "remount it with 'mount -o remount,rw', or name another destination"
+        }
+        RootError::Vanished { .. } | RootError::Replaced { .. } => {
+            "run the same command again; it plans with what is there now"
+        }
+        RootError::Writable { .. } => "make it read-only again, or snapshot it, and run again",
+        RootError::Locked { .. } => "wait for the other run to end, and run again",
+        RootError::Receive(error) => return by_receive(error),
+        _ => return None,
+    })
+}
+
+fn by_receive(error: &ReceiveError) -> Option<&'static str> {
+    Some(match error {
+        ReceiveError::Exists { .. } => EXISTS,
+        ReceiveError::Start { source } if source.kind() == std::io::ErrorKind::NotFound => {
+            "install btrfs-progs ('apt install btrfs-progs')"
+        }
+        ReceiveError::Stream(_) => "run the same command again; nothing of it was kept",
+        ReceiveError::Program { stderr, .. } => return by_words(stderr),
+        ReceiveError::BadName { .. }
+        | ReceiveError::OtherVolume { .. }
+        | ReceiveError::OneTooMany { .. } => "nothing was received; do not trust this source",
+        _ => return None,
+    })
+}
+
+pub(crate) const EXISTS: &str =
+    "rename or delete it, or receive into another directory (-r keeps those of the source)";
+const FULL: &str = "free some space at the destination and run again; what is there is complete";
+const ROOT: &str = "run it as root: btrfs lets nobody else list, send or receive subvolumes";
+
+/// What to do about what `btrfs receive` prints.
+fn by_words(stderr: &str) -> Option<&'static str> {
+    let causes = [
+        ("No space left on device", FULL),
+        ("Disk quota exceeded", "raise the quota of the destination and run again"),
+        (
+            "Read-only file system",
+            "remount the destination with 'mount -o remount,rw' and run again",
+        ),
+        (
+            "cannot find parent subvolume",
+            "the destination's copy of the parent is not visible from \
+          where it is mounted; mount the whole filesystem and name that path",
+        ),
+        ("Input/output error", "check the disks: 'dmesg' and 'btrfs device stats'"),
+        ("Operation not permitted", ROOT),
+    ];
+    causes.into_iter().find(|(words, _)| stderr.contains(words)).map(|(_, hint)| hint)
+}
+
+/// What to do about an errno, wherever it came from.
+fn by_cause(error: &RootError) -> Option<&'static str> {
+    use std::io::ErrorKind as Kind;
+    let cause = std::io::Error::from_raw_os_error(error.raw_os_error()?);
+    Some(match cause.kind() {
+        Kind::NotFound => "check the path, and that its filesystem is mounted",
+        Kind::PermissionDenied => ROOT,
+        Kind::StorageFull => FULL,
+        Kind::QuotaExceeded => "raise the quota of the destination and run again",
+        Kind::ReadOnlyFilesystem => {
+            "remount the destination with 'mount -o remount,rw' and run again"
+        }
+        Kind::NotADirectory => "name a directory, or a subvolume",
+        _ => return by_errno(error.raw_os_error()?),
+    })
+}
+
+fn by_errno(errno: i32) -> Option<&'static str> {
+    const EIO: i32 = 5;
+    const EAGAIN: i32 = 11;
+    const ELOOP: i32 = 40;
+    Some(match errno {
+        EIO => "check the disks: 'dmesg' and 'btrfs device stats'",
+        EAGAIN => "the source is being deduplicated; run again when that is done",
+        ELOOP => "a symbolic link stands where a directory must; name the real path",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn open(errno: i32) -> Failure {
+        let source = io::Error::from_raw_os_error(errno);
+        RootError::Open { path: "/x".into(), source }.into()
+    }
+
+    #[test]
+    fn every_common_cause_has_a_hint() {
+        for errno in [1, 2, 5, 11, 13, 20, 28, 30, 40, 122] {
+            assert!(open(errno).hint.is_some(), "errno {errno}");
+        }
+        assert_eq!(open(1).hint.as_deref(), Some(ROOT));
+    }
+
+    #[test]
+    fn a_failure_says_what_where_and_why() {
+        assert_eq!(open(2).message, "cannot open /x: No such file or directory (os error 2)");
+    }
+
+    #[test]
+    fn a_full_disk_is_known_by_the_words_of_btrfs_receive() {
+        let stderr = "ERROR: write foo failed: No space left on device".to_owned();
+        let error = ReceiveError::Program { path: "/x".into(), status: "1".into(), stderr };
+        assert_eq!(Failure::from(RootError::from(error)).hint.as_deref(), Some(FULL));
+    }
+
+    #[test]
+    fn a_lock_and_an_interruption_have_exit_codes_of_their_own() {
+        let locked = RootError::Locked { path: "/x".into(), pid: Some(7) };
+        assert_eq!(Failure::from(&locked).message, "another run is using /x (process 7)");
+        assert_eq!(Failure::from(locked).exit, Exit::Locked);
+        assert_eq!(Failure::from(RootError::Cancelled).exit, Exit::Interrupted);
+    }
+}

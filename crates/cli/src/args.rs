@@ -1,0 +1,212 @@
+//! The command line. The letters are those of the Python btrsync, so that its users need not learn
+//! them again.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use btrsync::sync::root::Scope;
+use clap::builder::{TypedValueParser, ValueParser};
+use clap::{ArgAction, Parser, ValueEnum};
+
+const EXAMPLES: &str = "\
+Sources:
+  DIR/      every read-only subvolume below DIR; so does DIR, where it is not a subvolume
+  PATTERN   every read-only subvolume that matches; * ? [...], and * matches / too
+  SUBVOL    just that subvolume, which must be read-only
+
+Examples:
+  btrsync /snapshots/ /mnt/backup
+      show what would be sent, ask, and send all snapshots below /snapshots
+  btrsync -y /snapshots/ /mnt/backup
+      the same without asking, as in a timer
+  btrsync -n --json /snapshots/ /mnt/backup
+      only tell what would be sent, for a program to read
+  btrsync -yr '/snapshots/home-*' /snapshots/root-1 /mnt/backup
+      what matches, and one more; keep their directories
+
+Exit codes:
+  0 done, or nothing to do    1 failed, or declined    2 wrong usage
+  3 some transfers failed     4 another run is using the destination
+  130 interrupted";
+
+/// Replicates btrfs subvolumes and sends only the differences.
+#[derive(Debug, Parser)]
+#[command(name = "btrsync", version, disable_version_flag = true, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Args {
+    /// What to send: a directory, a pattern, or a subvolume
+    #[arg(value_name = "SOURCE", required = true)]
+    pub(crate) sources: Vec<OsString>,
+
+    /// Where to: a directory on a btrfs filesystem
+    #[arg(value_name = "DESTINATION", required = true)]
+    pub(crate) destination: OsString,
+
+    /// Leave out subvolumes that match GLOB, relative to the directory of SOURCE
+    #[arg(short = 'x', long, value_name = "GLOB", help_heading = SELECTION)]
+    pub(crate) exclude: Vec<OsString>,
+
+    /// Send only subvolumes that match GLOB, relative to the directory of SOURCE
+    #[arg(short, long, value_name = "GLOB", help_heading = SELECTION)]
+    pub(crate) include: Vec<OsString>,
+
+    /// Also send subvolumes that the destination has
+    #[arg(short = 'f', long, help_heading = SELECTION)]
+    pub(crate) existing: bool,
+
+    /// Send nothing in full, only differences
+    #[arg(short = 'I', long, help_heading = SELECTION)]
+    pub(crate) incremental_only: bool,
+
+    /// Which subvolumes are seen: all below the subvolume of SOURCE; strict: those directly in it;
+    /// isolated: those, and relations among them alone
+    #[arg(long, value_name = "SCOPE", default_value = "all", help_heading = SELECTION, value_parser = scopes())]
+    pub(crate) scope: Scope,
+
+    /// Create DESTINATION if it does not exist
+    #[arg(short, long, help_heading = DESTINATION)]
+    pub(crate) create_destpath: bool,
+
+    /// Keep the directories of SOURCE below DESTINATION; implies -c
+    #[arg(short, long, help_heading = DESTINATION)]
+    pub(crate) replicate_dirs: bool,
+
+    /// Send without asking
+    #[arg(short = 'y', long, overrides_with_all = ["dry_run", "interactive"], help_heading = RUN)]
+    pub(crate) no_confirm: bool,
+
+    /// Send nothing, only tell what would be sent
+    #[arg(short = 'n', long, overrides_with_all = ["no_confirm", "interactive"], help_heading = RUN)]
+    pub(crate) dry_run: bool,
+
+    /// Ask before sending (default)
+    #[arg(long, overrides_with_all = ["no_confirm", "dry_run"], help_heading = RUN)]
+    interactive: bool,
+
+    /// Send several subvolumes in one transfer where they have the same parent and directory
+    #[arg(short = 'B', long, help_heading = RUN)]
+    pub(crate) batch: bool,
+
+    /// Run up to N independent transfers at once
+    #[arg(short = 'P', long, value_name = "N", num_args = 0..=1, require_equals = true,
+        default_missing_value = "4", help_heading = RUN)]
+    pub(crate) parallel: Option<NonZeroUsize>,
+
+    /// Tell more
+    #[arg(short, long, help_heading = OUTPUT)]
+    pub(crate) verbose: bool,
+
+    /// Tell errors only; twice: nothing but the question
+    #[arg(short, long, action = ArgAction::Count, help_heading = OUTPUT)]
+    pub(crate) quiet: u8,
+
+    /// Tell the progress of each transfer; as bars on a terminal, which shows them anyway
+    #[arg(short, long, help_heading = OUTPUT)]
+    pub(crate) progress: bool,
+
+    /// Time between two reports of progress, in seconds
+    #[arg(short = 't', long, value_name = "SEC", default_value = "1", value_parser = period, help_heading = OUTPUT)]
+    pub(crate) progress_period: Duration,
+
+    /// Write one JSON object a line to standard output, and nothing else there
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
+
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = OUTPUT)]
+    version: Option<bool>,
+}
+
+const SELECTION: &str = "What is sent";
+const DESTINATION: &str = "Where to";
+const RUN: &str = "How";
+const OUTPUT: &str = "What is told";
+
+/// What to do with a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Ask,
+    Go,
+    Tell,
+}
+
+impl Args {
+    pub(crate) fn mode(&self) -> Mode {
+        match (self.dry_run, self.no_confirm) {
+            (true, _) => Mode::Tell,
+            (_, true) => Mode::Go,
+            _ => Mode::Ask,
+        }
+    }
+}
+
+/// The names of [`Scope`], which belongs to the library and so cannot derive them.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ScopeName {
+    All,
+    Strict,
+    Isolated,
+}
+
+fn scopes() -> ValueParser {
+    let named = |name| match name {
+        ScopeName::All => Scope::All,
+        ScopeName::Strict => Scope::Strict,
+        ScopeName::Isolated => Scope::Isolated,
+    };
+    clap::builder::EnumValueParser::<ScopeName>::new().map(named).into()
+}
+
+fn period(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    let period = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    if period.is_zero() { Err("must be more than 0".to_owned()) } else { Ok(period) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(["btrsync"].into_iter().chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_last_of_several_modes_counts() {
+        assert_eq!(parse("a b").unwrap().mode(), Mode::Ask);
+        assert_eq!(parse("-y a b").unwrap().mode(), Mode::Go);
+        assert_eq!(parse("-y -n a b").unwrap().mode(), Mode::Tell);
+        assert_eq!(parse("-n -y a b").unwrap().mode(), Mode::Go);
+        assert_eq!(parse("-y --interactive a b").unwrap().mode(), Mode::Ask);
+    }
+
+    #[test]
+    fn several_sources_come_before_the_destination() {
+        let args = parse("a b c").unwrap();
+        assert_eq!((args.sources.len(), args.destination), (2, OsString::from("c")));
+        assert!(parse("a").is_err());
+    }
+
+    #[test]
+    fn parallel_takes_a_number_only_behind_an_equals_sign() {
+        assert_eq!(parse("a b").unwrap().parallel, None);
+        assert_eq!(parse("-P a b").unwrap().parallel.map(NonZeroUsize::get), Some(4));
+        assert_eq!(parse("--parallel=2 a b").unwrap().parallel.map(NonZeroUsize::get), Some(2));
+        assert!(parse("-P=0 a b").is_err());
+    }
+
+    #[test]
+    fn periods_are_positive_numbers() {
+        assert_eq!(parse("-t 0.5 a b").unwrap().progress_period, Duration::from_millis(500));
+        for bad in ["0", "-1", "x", "1e30", "nan"] {
+            assert!(parse(&format!("-t={bad} a b")).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Tells people. The lines are those of the Python btrsync, with the reason of a full transfer added.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use btrsync::sync::{Done, Job, Step};
+use btrsync::text::escaped;
+
+use super::bars::Bars;
+use super::{Preview, Report, Summary};
+use crate::advice::Failure;
+use crate::args::{Args, Mode};
+use crate::exit::Exit;
+use crate::size;
+
+/// How progress is shown.
+enum Progress {
+    None,
+    Lines { begin: Instant, period: Duration },
+    Bars(Bars),
+}
+
+/// Tells people, on standard output; errors and bars go to standard error.
+pub(super) struct Human {
+    verbose: bool,
+    quiet: u8,
+    parallel: bool,
+    progress: Progress,
+}
+
+impl Human {
+    pub(super) fn new(args: &Args) -> Self {
+        let progress = if args.quiet > 0 {
+            Progress::None
+        } else if io::stderr().is_terminal() {
+            Progress::Bars(Bars::default())
+        } else if args.progress {
+            Progress::Lines { begin: Instant::now(), period: args.progress_period }
+        } else {
+            Progress::None
+        };
+        let parallel = args.parallel.is_some();
+        Self { verbose: args.verbose, quiet: args.quiet, parallel, progress }
+    }
+
+    /// Prints a line for people who did not ask for quiet.
+    fn say(&self, line: &str) {
+        if self.quiet == 0 {
+            self.beside_bars(|| write_line(io::stdout(), line));
+        }
+    }
+
+    fn complain(&self, line: &str) {
+        if self.quiet < 2 {
+            self.beside_bars(|| write_line(io::stderr(), line));
+        }
+    }
+
+    fn beside_bars(&self, print: impl FnOnce()) {
+        match &self.progress {
+            Progress::Bars(bars) => bars.suspend(print),
+            _ => print(),
+        }
+    }
+
+    fn step(&self, step: &Step, into: &Path) {
+        for vol in &step.vols {
+            let path = escaped(&vol.path);
+            let into = escaped(into);
+            if self.verbose {
+                self.say(&format!("\n{path}\n\t{}\n\tinto {into}", how(step)));
+            } else if step.parent.is_some() {
+                self.say(&format!("{path}\tincr -> {into}"));
+            } else {
+                self.say(&format!("{path}\tfull -> {into} ({})", step.reason));
+            }
+        }
+    }
+}
+
+/// Writes a line; where nobody reads any more, the transfers are still worth doing.
+fn write_line(mut to: impl Write, line: &str) {
+    let _ = writeln!(to, "{line}").and_then(|()| to.flush());
+}
+
+fn how(step: &Step) -> String {
+    match &step.parent {
+        Some(parent) => format!("incremental from {} ({})", escaped(&parent.path), step.reason),
+        None => format!("full ({})", step.reason),
+    }
+}
+
+fn names(step: &Step) -> String {
+    match step.vols.as_slice() {
+        [] => String::new(),
+        [vol] => escaped(&vol.path).to_string(),
+        [first, rest @ ..] => format!("{} and {} more", escaped(&first.path), rest.len()),
+    }
+}
+
+impl Report for Human {
+    fn preview(&self, preview: &Preview<'_>) {
+        if preview.mode != Mode::Go {
+            self.say(&format!("At source {}", preview.source));
+        }
+        for (step, into) in preview.refused.iter().filter(|_| self.verbose) {
+            self.say(&format!("{}\tleft out: would be full -> {}", names(step), escaped(into)));
+        }
+        if preview.steps.is_empty() {
+            return self.say("Nothing to do");
+        }
+        if preview.mode != Mode::Go {
+            self.say("About to sync the following subvolumes:");
+            preview.steps.iter().for_each(|(step, into)| self.step(step, into));
+        }
+    }
+
+    fn note(&self, text: &str) {
+        if self.quiet == 0 {
+            self.complain(&format!("btrsync: note: {text}"));
+        }
+    }
+
+    fn question(&self) -> Box<dyn Write> {
+        Box::new(io::stdout())
+    }
+
+    fn progress_period(&self) -> Option<Duration> {
+        match &self.progress {
+            Progress::None => None,
+            Progress::Lines { period, .. } => Some(*period),
+            Progress::Bars(_) => Some(Bars::PERIOD),
+        }
+    }
+
+    fn begin(&self, job: &Job<'_>, into: &Path) {
+        self.step(job.step, into);
+        if let Progress::Bars(bars) = &self.progress {
+            bars.begin(job.step, names(job.step));
+        }
+    }
+
+    fn progress(&self, job: &Job<'_>, total: u64, prev: u64) {
+        match &self.progress {
+            Progress::None => {}
+            Progress::Bars(bars) => bars.advance(job.step, total),
+            Progress::Lines { begin, period } => self.say(&format!(
+                "{}: {}, {}, {}",
+                names(job.step),
+                size::bytes(total),
+                size::rate(total.saturating_sub(prev), *period),
+                size::time(begin.elapsed())
+            )),
+        }
+    }
+
+    fn done(&self, job: &Job<'_>, _: &Path, done: Done) {
+        if let Progress::Bars(bars) = &self.progress {
+            bars.end(job.step);
+        }
+        let which = if self.parallel { names(job.step) } else { String::new() };
+        let amount = format!("{} in {}", size::bytes(done.bytes), size::time(done.elapsed));
+        self.say(&format!("{which} - Done ({amount})"));
+    }
+
+    fn failure(&self, failure: &Failure, job: Option<&Job<'_>>) {
+        if let (Progress::Bars(bars), Some(job)) = (&self.progress, job) {
+            bars.end(job.step);
+        }
+        let about = job.map(|job| format!("{}: ", names(job.step))).unwrap_or_default();
+        self.complain(&format!("btrsync: {about}{}", failure.message));
+        if let Some(hint) = &failure.hint {
+            self.complain(&format!("  what next: {hint}"));
+        }
+    }
+
+    fn summary(&self, summary: &Summary, exit: Exit) {
+        if summary.done + summary.failed + summary.left == 0 {
+            return;
+        }
+        let sent = format!(
+            "{} sent, {} in {}",
+            count(summary.subvolumes),
+            size::bytes(summary.bytes),
+            size::time(summary.elapsed)
+        );
+        let rest = match exit {
+            Exit::Done => String::new(),
+            _ => format!("; {} failed, {} not begun", summary.failed, summary.left),
+        };
+        self.say(&format!("{sent}{rest}"));
+    }
+}
+
+fn count(subvolumes: usize) -> String {
+    match subvolumes {
+        1 => "1 subvolume".to_owned(),
+        n => format!("{n} subvolumes"),
+    }
+}

@@ -1,0 +1,161 @@
+//! Tells programs: one JSON object a line on standard output. The fields are a stable interface,
+//! documented in `docs/json.md`; new ones may be added, none is renamed or removed.
+
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use btrsync::sync::{Done, Job, Step};
+use serde_json::{Map, Value, json};
+
+use super::{Preview, Report, Summary, kind};
+use crate::advice::Failure;
+use crate::args::Args;
+use crate::exit::Exit;
+
+/// Tells programs.
+pub(super) struct Json {
+    period: Duration,
+    begin: Instant,
+    quiet: u8,
+}
+
+impl Json {
+    pub(super) fn new(args: &Args) -> Self {
+        Self { period: args.progress_period, begin: Instant::now(), quiet: args.quiet }
+    }
+}
+
+/// Writes an event in one piece; where nobody reads any more, the transfers are still worth doing.
+fn write(event: &Value) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{event}").and_then(|()| out.flush());
+}
+
+/// What every event of a transfer says of it.
+fn transfer(event: &str, step: &Step, into: &Path) -> Map<String, Value> {
+    let mut object = Map::new();
+    object.insert("event".into(), event.into());
+    put_paths(&mut object, "volumes", step.vols.iter().map(|vol| vol.path.as_path()));
+    put_path(&mut object, "parent", step.parent.as_ref().map(|parent| parent.path.as_path()));
+    object.insert("kind".into(), kind(step).into());
+    object.insert("reason".into(), step.reason.to_string().into());
+    put_path(&mut object, "into", Some(into));
+    object
+}
+
+/// Adds a path as text, and where it is not UTF-8 also as bytes.
+fn put_path(object: &mut Map<String, Value>, name: &str, path: Option<&Path>) {
+    object.insert(name.into(), path.map_or(Value::Null, text));
+    if let Some(bytes) = path.and_then(bytes) {
+        object.insert(format!("{name}_bytes"), bytes);
+    }
+}
+
+/// Adds paths as [`put_path`]; the list of bytes has null for those that are UTF-8.
+fn put_paths<'a>(
+    object: &mut Map<String, Value>,
+    name: &str,
+    paths: impl Iterator<Item = &'a Path> + Clone,
+) {
+    object.insert(name.into(), paths.clone().map(text).collect());
+    let bytes: Vec<Option<Value>> = paths.map(bytes).collect();
+    if bytes.iter().any(Option::is_some) {
+        object.insert(format!("{name}_bytes"), json!(bytes));
+    }
+}
+
+/// A path for a program; that of the root itself is `.`.
+fn text(path: &Path) -> Value {
+    if path.as_os_str().is_empty() { ".".into() } else { path.to_string_lossy().into() }
+}
+
+fn bytes(path: &Path) -> Option<Value> {
+    let name: &OsStr = path.as_os_str();
+    if name.to_str().is_some() { None } else { Some(json!(name.as_bytes())) }
+}
+
+impl Report for Json {
+    fn preview(&self, preview: &Preview<'_>) {
+        let all = preview.steps.iter().map(|step| ("transfer", step));
+        let refused = preview.refused.iter().map(|step| ("skip", step));
+        for (event, (step, into)) in refused.chain(all) {
+            let mut object = transfer(event, step, into);
+            object.insert("source".into(), preview.source.clone().into());
+            object.insert("destination".into(), preview.destination.clone().into());
+            write(&object.into());
+        }
+    }
+
+    fn note(&self, text: &str) {
+        write(&json!({"event": "note", "message": text}));
+    }
+
+    fn question(&self) -> Box<dyn Write> {
+        Box::new(io::stderr())
+    }
+
+    fn progress_period(&self) -> Option<Duration> {
+        Some(self.period)
+    }
+
+    fn begin(&self, job: &Job<'_>, into: &Path) {
+        write(&transfer("start", job.step, into).into());
+    }
+
+    fn progress(&self, job: &Job<'_>, total: u64, prev: u64) {
+        let mut object = Map::new();
+        object.insert("event".into(), "progress".into());
+        let paths = job.step.vols.iter().map(|vol| vol.path.as_path());
+        put_paths(&mut object, "volumes", paths);
+        object.insert("sent_bytes".into(), total.into());
+        let rate = total.saturating_sub(prev) as f64 / self.period.as_secs_f64();
+        object.insert("bytes_per_second".into(), (rate as u64).into());
+        object.insert("seconds".into(), seconds(self.begin.elapsed()));
+        write(&object.into());
+    }
+
+    fn done(&self, job: &Job<'_>, into: &Path, done: Done) {
+        let mut object = transfer("done", job.step, into);
+        object.insert("sent_bytes".into(), done.bytes.into());
+        object.insert("seconds".into(), seconds(done.elapsed));
+        write(&object.into());
+    }
+
+    fn failure(&self, failure: &Failure, job: Option<&Job<'_>>) {
+        let mut object = Map::new();
+        object.insert("event".into(), "error".into());
+        if let Some(job) = job {
+            let paths = job.step.vols.iter().map(|vol| vol.path.as_path());
+            put_paths(&mut object, "volumes", paths);
+        }
+        object.insert("message".into(), failure.message.clone().into());
+        object.insert("hint".into(), failure.hint.clone().into());
+        write(&object.into());
+        if self.quiet < 2 {
+            let _ = writeln!(io::stderr(), "btrsync: {}", failure.message);
+        }
+    }
+
+    fn summary(&self, summary: &Summary, exit: Exit) {
+        write(&json!({
+            "event": "summary",
+            "outcome": exit.word(),
+            "exit_code": exit.code(),
+            "planned": summary.planned,
+            "done": summary.done,
+            "failed": summary.failed,
+            "left": summary.left,
+            "subvolumes": summary.subvolumes,
+            "sent_bytes": summary.bytes,
+            "seconds": seconds(summary.elapsed),
+        }));
+    }
+}
+
+/// A time in seconds, to the millisecond.
+fn seconds(time: Duration) -> Value {
+    (time.as_millis() as f64 / 1000.0).into()
+}

@@ -1,0 +1,103 @@
+//! What is told, and to whom: people, on a terminal or in a log, or a program.
+
+mod bars;
+mod human;
+mod json;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use btrsync::sync::{Done, Job, Outcome, Plan, Step, Transfer};
+
+use crate::advice::Failure;
+use crate::args::{Args, Mode};
+use crate::exit::Exit;
+use crate::select::Source;
+use crate::session::Target;
+
+/// One way of telling.
+pub(crate) trait Report: Send + Sync {
+    /// A plan was made.
+    fn preview(&self, preview: &Preview<'_>);
+    /// Something that is no failure but should be known.
+    fn note(&self, text: &str);
+    /// Where a question is written.
+    fn question(&self) -> Box<dyn Write>;
+    /// How often progress is to be reported, if at all.
+    fn progress_period(&self) -> Option<Duration>;
+    /// A transfer begins.
+    fn begin(&self, job: &Job<'_>, into: &std::path::Path);
+    /// A transfer goes on.
+    fn progress(&self, job: &Job<'_>, total: u64, prev: u64);
+    /// A transfer has ended well.
+    fn done(&self, job: &Job<'_>, into: &std::path::Path, done: Done);
+    /// Something failed.
+    fn failure(&self, failure: &Failure, job: Option<&Job<'_>>);
+    /// The program ends.
+    fn summary(&self, summary: &Summary, exit: Exit);
+}
+
+/// Chooses by the arguments.
+pub(crate) fn choose(args: &Args) -> Arc<dyn Report> {
+    if args.json { Arc::new(json::Json::new(args)) } else { Arc::new(human::Human::new(args)) }
+}
+
+/// A plan, with the words for it.
+pub(crate) struct Preview<'a> {
+    pub(crate) source: String,
+    pub(crate) destination: String,
+    pub(crate) steps: Vec<(&'a Step, PathBuf)>,
+    pub(crate) refused: Vec<(&'a Step, PathBuf)>,
+    pub(crate) mode: Mode,
+}
+
+impl<'a> Preview<'a> {
+    pub(crate) fn new(
+        source: &Source,
+        target: &Target,
+        plan: &'a Plan,
+        transfer: &Transfer,
+        args: &Args,
+    ) -> Self {
+        let into = |step: &'a Step| {
+            let into = step.vols.first().map(|vol| transfer.directory(vol)).unwrap_or_default();
+            (step, into)
+        };
+        Self {
+            source: source.root.name(),
+            destination: target.root.name(),
+            steps: plan.steps().map(into).collect(),
+            refused: plan.refused.iter().map(into).collect(),
+            mode: args.mode(),
+        }
+    }
+}
+
+/// What a whole invocation amounts to.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    pub(crate) planned: usize,
+    pub(crate) done: usize,
+    pub(crate) failed: usize,
+    pub(crate) left: usize,
+    pub(crate) subvolumes: usize,
+    pub(crate) bytes: u64,
+    pub(crate) elapsed: Duration,
+}
+
+impl Summary {
+    pub(crate) fn add(&mut self, outcome: &Outcome) {
+        self.done += outcome.done.len();
+        self.failed += outcome.failed;
+        self.left += outcome.left;
+        self.subvolumes += outcome.done.iter().map(|(step, _)| step.vols.len()).sum::<usize>();
+        self.bytes += outcome.done.iter().map(|(_, done)| done.bytes).sum::<u64>();
+    }
+}
+
+/// Whether a step sends a difference or everything.
+pub(crate) fn kind(step: &Step) -> &'static str {
+    if step.parent.is_some() { "incremental" } else { "full" }
+}

@@ -1,0 +1,184 @@
+//! One invocation: find both sides, and for each source plan, show, ask, check and run.
+
+mod check;
+mod target;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use btrsync::Cancel;
+use btrsync::btrfs::Forest;
+use btrsync::sync::{
+    BtrSync, Hooks, Outcome, Plan, ProgressTransfer, SyncOptions, Transfer, Transferring,
+};
+
+pub(crate) use self::target::Target;
+use crate::advice::Failure;
+use crate::args::{Args, Mode};
+use crate::exit::Exit;
+use crate::observe::Watch;
+use crate::prompt::{self, Answer};
+use crate::report::{self, Preview, Report, Summary};
+use crate::select::Source;
+use crate::signals::{self, Interrupted};
+
+/// Runs the program and returns its exit code.
+pub(crate) fn main(args: &Args) -> Exit {
+    let report = report::choose(args);
+    let begin = Instant::now();
+    let mut summary = Summary::default();
+    let ended = prepare(args).and_then(|(runtime, cancel, interrupted)| {
+        let session = Session { args, cancel, interrupted, report: Arc::clone(&report) };
+        runtime.block_on(session.run(&mut summary))
+    });
+    let exit = match ended {
+        Ok(exit) => exit,
+        Err(failure) => {
+            report.failure(&failure, None);
+            failure.exit
+        }
+    };
+    summary.elapsed = begin.elapsed();
+    report.summary(&summary, exit);
+    exit
+}
+
+fn prepare(args: &Args) -> Result<(tokio::runtime::Runtime, Cancel, Interrupted), Failure> {
+    if args.mode() == Mode::Ask && !prompt::can_ask() {
+        return Err(Failure::usage("there is no terminal to ask 'Proceed?' on")
+            .hint("give -y to send without asking, or -n to only tell what would be sent"));
+    }
+    let failed =
+        |error| Failure::new(format!("cannot start: {error}"), "check the system's limits");
+    let cancel = Cancel::new().map_err(failed)?;
+    let interrupted = signals::watch(&cancel).map_err(failed)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    Ok((runtime.map_err(failed)?, cancel, interrupted))
+}
+
+struct Session<'a> {
+    args: &'a Args,
+    cancel: Cancel,
+    interrupted: Interrupted,
+    report: Arc<dyn Report>,
+}
+
+/// Whether the sources that follow are still wanted.
+enum Next {
+    Source,
+    End(Exit),
+}
+
+impl Session<'_> {
+    async fn run(&self, summary: &mut Summary) -> Result<Exit, Failure> {
+        let target = Target::find(self.args).await?;
+        let mut sources = Vec::new();
+        for argument in &self.args.sources {
+            sources.push(Source::find(argument, self.args).await?);
+        }
+        for source in &sources {
+            check::different_places(source, &target)?;
+        }
+        for source in sources {
+            if let Next::End(exit) = self.source(Arc::new(source), &target, summary).await? {
+                return Ok(exit);
+            }
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Does everything for one source.
+    async fn source(
+        &self,
+        source: Arc<Source>,
+        target: &Target,
+        summary: &mut Summary,
+    ) -> Result<Next, Failure> {
+        let watch = Arc::new(Watch::new(Arc::clone(&self.report)));
+        let transfer = Transfer::new(target.path.clone())
+            .replicate_dirs(self.args.replicate_dirs)
+            .observer(watch.clone());
+        let (sync, options) = self.sync(&source, target);
+        let (src, dst) = (source.root.list().await?, target.root.list().await?);
+        check::selects_something(&source, &src).await?;
+        self.note_same_filesystem(&src, &dst);
+        let plan = sync.plan_between(&src, &dst, &options);
+        summary.planned += plan.steps().count();
+        self.report.preview(&Preview::new(&source, target, &plan, &transfer, self.args));
+        check::names_are_free(&plan, &transfer, target).await?;
+        match self.proceed(&plan)? {
+            Answer::Yes => {}
+            Answer::No => return Err(Failure::declined()),
+            Answer::Skip => return Ok(Next::Source),
+        }
+        target.root.lock(&target.path).await?;
+        let outcome = sync.run(&plan, self.transferring(transfer).as_ref(), &options).await;
+        summary.add(&outcome);
+        Ok(self.after(&outcome, &watch, summary))
+    }
+
+    fn sync(&self, source: &Arc<Source>, target: &Target) -> (BtrSync, SyncOptions) {
+        let selecting = Arc::clone(source);
+        let mut hooks = Hooks::default().target(move |vol| selecting.selects(vol));
+        if self.args.incremental_only {
+            hooks = hooks.check(|_, parent| parent.is_some());
+        }
+        let options = SyncOptions {
+            batch: self.args.batch,
+            parallel: self.args.parallel,
+            transfer_existing: self.args.existing,
+            hooks,
+            cancel: Some(self.cancel.clone()),
+        };
+        (BtrSync::new(Arc::clone(&source.root), Arc::clone(&target.root)), options)
+    }
+
+    fn transferring(&self, transfer: Transfer) -> Box<dyn Transferring> {
+        match self.report.progress_period() {
+            Some(period) => Box::new(ProgressTransfer::new(transfer).period(period)),
+            None => Box::new(transfer),
+        }
+    }
+
+    /// Whether the plan is to be run; asks where that is wanted.
+    fn proceed(&self, plan: &Plan) -> Result<Answer, Failure> {
+        match self.args.mode() {
+            _ if plan.is_empty() => Ok(Answer::Skip),
+            Mode::Tell => Ok(Answer::Skip),
+            Mode::Go => Ok(Answer::Yes),
+            Mode::Ask => match prompt::ask(&self.cancel, self.report.question()) {
+                Ok(answer) => Ok(answer),
+                Err(_) if self.interrupted.is_set() => Err(Failure::interrupted()),
+                Err(error) => {
+                    let message = format!("cannot read the answer: {error}");
+                    Err(Failure::new(message, "give -y to send without asking"))
+                }
+            },
+        }
+    }
+
+    /// Decides how to go on after the run of one source.
+    fn after(&self, outcome: &Outcome, watch: &Watch, summary: &Summary) -> Next {
+        if self.interrupted.is_set() {
+            Next::End(Exit::Interrupted)
+        } else if outcome.is_success() {
+            Next::Source
+        } else if summary.done > 0 {
+            Next::End(Exit::Partial)
+        } else {
+            Next::End(watch.exit())
+        }
+    }
+
+    /// A source and a destination on one filesystem hold the same subvolumes already.
+    fn note_same_filesystem(&self, src: &Forest, dst: &Forest) {
+        let same = |vol: &btrsync::btrfs::Subvolume| {
+            dst.get(vol.id).is_some_and(|there| there.uuid.is_some() && there.uuid == vol.uuid)
+        };
+        if src.iter().any(same) {
+            self.report.note(
+                "source and destination are on the same filesystem; a copy there is no backup",
+            );
+        }
+    }
+}

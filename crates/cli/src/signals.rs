@@ -1,0 +1,51 @@
+//! Signals: the first one cancels the run cleanly, the second ends the process.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use btrsync::Cancel;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::iterator::Signals;
+
+/// Whether a signal has come.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Interrupted(Arc<AtomicBool>);
+
+impl Interrupted {
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Throws `cancel` when a signal asks the program to end.
+pub(crate) fn watch(cancel: &Cancel) -> io::Result<Interrupted> {
+    let interrupted = Interrupted::default();
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGTSTP])?;
+    let (flag, cancel) = (interrupted.clone(), cancel.clone());
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            handle(signal, &flag, &cancel);
+        }
+    });
+    Ok(interrupted)
+}
+
+fn handle(signal: i32, flag: &Interrupted, cancel: &Cancel) {
+    if signal == SIGTSTP {
+        // A process that is stopped in the middle of a send makes the kernel begin the stream again.
+        tell("btrsync cannot be suspended while it runs; Ctrl-C ends it, and a rerun goes on");
+    } else if flag.0.swap(true, Ordering::SeqCst) {
+        // It has cancelled already and somebody does not want to wait.
+        let _ = signal_hook::low_level::emulate_default_handler(signal);
+    } else {
+        tell("stopping; once more ends at once");
+        cancel.cancel();
+    }
+}
+
+#[allow(clippy::print_stderr)]
+fn tell(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(io::stderr(), "\nbtrsync: {text}");
+}
