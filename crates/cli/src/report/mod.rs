@@ -88,7 +88,9 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    pub(crate) fn add(&mut self, outcome: &Outcome) {
+    /// Adds what came of one source, and the time that its transfers took.
+    pub(crate) fn add(&mut self, outcome: &Outcome, elapsed: Duration) {
+        self.elapsed += elapsed;
         self.done += outcome.done.len();
         self.failed += outcome.failed;
         self.left += outcome.left;

@@ -25,7 +25,6 @@ use crate::signals::{self, Interrupted};
 /// Runs the program and returns its exit code.
 pub(crate) fn main(args: &Args) -> Exit {
     let report = report::choose(args);
-    let begin = Instant::now();
     let mut summary = Summary::default();
     let ended = prepare(args).and_then(|(runtime, cancel, interrupted)| {
         let session = Session { args, cancel, interrupted, report: Arc::clone(&report) };
@@ -38,7 +37,6 @@ pub(crate) fn main(args: &Args) -> Exit {
             failure.exit
         }
     };
-    summary.elapsed = begin.elapsed();
     report.summary(&summary, exit);
     exit
 }
@@ -112,8 +110,9 @@ impl Session<'_> {
             Answer::Skip => return Ok(Next::Source),
         }
         target.root.lock(&target.path).await?;
+        let begin = Instant::now();
         let outcome = sync.run(&plan, self.transferring(transfer).as_ref(), &options).await;
-        summary.add(&outcome);
+        summary.add(&outcome, begin.elapsed());
         Ok(self.after(&outcome, &watch, summary))
     }
 
