@@ -15,9 +15,9 @@ use crate::ioctl::{
     self, Request, SetReceived, SnapCreate, SnapDestroy, SubvolCreate, SubvolGetFlags,
     SubvolSetFlags,
 };
+use crate::raw::is_entry;
 use crate::subvolume::Timestamp;
 
-const NAME_MAX: usize = 255;
 const READ_ONLY: u64 = raw::BTRFS_SUBVOL_RDONLY as u64;
 
 /// Creates an empty subvolume `name` in the directory `directory`.
@@ -140,15 +140,10 @@ fn put_name(field: &mut [c_char], name: &OsStr, operation: Operation) -> Result<
     Ok(())
 }
 
-/// Whether a directory entry can have this name.
-fn is_entry(name: &[u8]) -> bool {
-    let special = name.is_empty() || name == b"." || name == b"..";
-    !special && name.len() <= NAME_MAX && !name.iter().any(|c| matches!(c, b'/' | 0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::raw::NAME_MAX;
 
     #[test]
     fn names_that_are_no_entry_never_reach_the_kernel() {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Operation, Result};
 use crate::ioctl::{self, GetFsInfo};
-use crate::raw::ROOT_INODE;
+use crate::raw::{ROOT_INODE, present};
 
 const SUPER_MAGIC: u64 = 0x9123_683e;
 const WANT_CSUM: u64 = 1;
@@ -27,7 +27,8 @@ pub struct FsInfo {
     pub node_size: u32,
     /// The size of a data block, in bytes.
     pub sector_size: u32,
-    /// The last committed generation; 0 where the kernel (before 5.10) does not tell.
+    /// The generation of the running transaction, or of the last commit where none is running; 0
+    /// where the kernel (before 5.10) does not tell.
     pub generation: u64,
 }
 
@@ -40,10 +41,11 @@ pub fn fs_info(fd: impl AsFd) -> Result<FsInfo> {
     let mut args = ioctl::zeroed::<GetFsInfo>();
     args.flags = WANT_CSUM | WANT_GENERATION | WANT_METADATA_UUID;
     ioctl::call::<GetFsInfo>(fd, &mut args)?;
-    let metadata_uuid = Uuid::from_bytes(args.metadata_uuid);
+    let fsid = Uuid::from_bytes(args.fsid);
     Ok(FsInfo {
-        fsid: Uuid::from_bytes(args.fsid),
-        metadata_uuid: (!metadata_uuid.is_nil()).then_some(metadata_uuid),
+        fsid,
+        // Most kernels tell it always, those before 5.11 never.
+        metadata_uuid: present(Uuid::from_bytes(args.metadata_uuid)).filter(|uuid| *uuid != fsid),
         devices: args.num_devices,
         node_size: args.nodesize,
         sector_size: args.sectorsize,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::names::Directories;
@@ -30,14 +30,19 @@ struct Record {
 /// Returns all subvolumes of the filesystem that `fd` is on, in id order, the top level first.
 ///
 /// Paths are from the top level, wherever the filesystem is mounted and whichever of its subvolumes
-/// is. Needs `CAP_SYS_ADMIN`.
+/// is. Generations and times are those of the last commit: of a writable subvolume they can be older
+/// than what [`info`](crate::info) tells, until a [`sync`](crate::sync). Needs `CAP_SYS_ADMIN`.
 ///
 /// # Errors
 ///
 /// [`Error::Call`](crate::Error::Call): `EPERM` without the capability, `ENOTTY` where `fd` is not on btrfs.
 pub fn list(fd: impl AsFd) -> Result<Vec<Subvolume>> {
     let records = records(&fd, TOP_LEVEL, LAST_SUBVOLUME)?;
-    Paths::new(&fd, &records).all()
+    let mut paths = Paths::new(&fd, &records).all()?;
+    let with_path = |(id, record): (u64, Record)| {
+        Some(Subvolume { info: record.info, path: paths.remove(&id)?? })
+    };
+    Ok(records.into_iter().filter_map(with_path).collect())
 }
 
 /// Returns the subvolume with the given id, or `None` where there is none (any more).
@@ -69,7 +74,7 @@ pub fn path_of(fd: impl AsFd, id: u64) -> Result<Option<PathBuf>> {
         next = record.info.parent_id;
         chain.insert(id, record);
     }
-    Paths::new(&fd, &chain).path(id)
+    Ok(Paths::new(&fd, &chain).all()?.remove(&id).flatten())
 }
 
 /// Reads the records of the subvolumes with ids from `first` to `last`.
@@ -119,23 +124,19 @@ impl<'a, Fd: AsFd> Paths<'a, Fd> {
         Self { records, directories: Directories::new(fd), known }
     }
 
-    fn all(mut self) -> Result<Vec<Subvolume>> {
-        let mut all = Vec::with_capacity(self.records.len());
-        for (id, record) in self.records {
-            if let Some(path) = self.path(*id)? {
-                all.push(Subvolume { info: record.info.clone(), path });
-            }
-        }
-        Ok(all)
+    /// Returns the paths of all subvolumes, `None` for one that is gone or whose holder is.
+    fn all(mut self) -> Result<HashMap<u64, Option<PathBuf>>> {
+        self.records.keys().try_for_each(|id| self.resolve(*id))?;
+        Ok(self.known)
     }
 
-    /// Returns the path of a subvolume, or `None` where it or what holds it is gone.
-    fn path(&mut self, id: u64) -> Result<Option<PathBuf>> {
+    /// Makes the path of a subvolume known, and those of all that hold it.
+    fn resolve(&mut self, id: u64) -> Result<()> {
         for id in self.unknown_above(id).into_iter().rev() {
             let path = self.below_parent(id)?;
             self.known.insert(id, path);
         }
-        Ok(self.known.get(&id).cloned().flatten())
+        Ok(())
     }
 
     /// The subvolume and those that hold it, innermost first, as far as their paths are not known.
@@ -158,6 +159,7 @@ impl<'a, Fd: AsFd> Paths<'a, Fd> {
         let Some(parent) = record.info.parent_id else { return Ok(None) };
         let Some(Some(above)) = self.known.get(&parent) else { return Ok(None) };
         let directory = self.directories.path(parent, record.info.directory)?;
-        Ok(directory.map(|directory| above.join(directory).join(OsStr::from_bytes(&record.name))))
+        let name = Path::new(OsStr::from_bytes(&record.name));
+        Ok(directory.map(|directory| [above.as_path(), directory, name].into_iter().collect()))
     }
 }

@@ -4,9 +4,10 @@
 //! Answers are kept, for most subvolumes share their directory with many others.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
@@ -29,23 +30,29 @@ impl<Fd: AsFd> Directories<Fd> {
     }
 
     /// Returns the path of a directory from the root of its subvolume, or `None` where it is gone.
-    pub(crate) fn path(&mut self, subvolume: u64, directory: u64) -> Result<Option<PathBuf>> {
-        if let Some(path) = self.known.get(&(subvolume, directory)) {
-            return Ok(path.clone());
-        }
-        let path = match lookup(&self.fd, subvolume, directory) {
-            Ok(path) => Some(path),
-            Err(e) if e.is(Errno::NOENT) => None,
-            Err(e) if e.is(Errno::NAMETOOLONG) => walk_up(&self.fd, subvolume, directory)?,
-            Err(e) => return Err(e),
+    pub(crate) fn path(&mut self, subvolume: u64, directory: u64) -> Result<Option<&Path>> {
+        let path = match self.known.entry((subvolume, directory)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(look_up(&self.fd, subvolume, directory)?),
         };
-        self.known.insert((subvolume, directory), path.clone());
-        Ok(path)
+        Ok(path.as_deref())
+    }
+}
+
+/// Finds the path of a directory, however long it is.
+fn look_up(fd: impl AsFd, subvolume: u64, directory: u64) -> Result<Option<PathBuf>> {
+    let found = match ask(&fd, subvolume, directory) {
+        Err(e) if e.is(Errno::NAMETOOLONG) => walk_up(&fd, subvolume, directory),
+        asked => asked.map(Some),
+    };
+    match found {
+        Err(e) if e.is(Errno::NOENT) => Ok(None),
+        found => found,
     }
 }
 
 /// Asks the kernel for the whole path of a directory.
-fn lookup(fd: impl AsFd, subvolume: u64, directory: u64) -> Result<PathBuf> {
+fn ask(fd: impl AsFd, subvolume: u64, directory: u64) -> Result<PathBuf> {
     let mut args = ioctl::zeroed::<InoLookup>();
     args.treeid = subvolume;
     args.objectid = directory;

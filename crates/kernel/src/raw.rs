@@ -13,6 +13,9 @@ use crate::subvolume::{Info, Timestamp};
 /// The inode of the root directory of every subvolume.
 pub(crate) const ROOT_INODE: u64 = 256;
 
+/// The longest name of a directory entry, in bytes.
+pub(crate) const NAME_MAX: usize = 255;
+
 const ROOT_READ_ONLY: u64 = 1;
 
 /// Returns the bytes of a field, or zeroes where the item ends before it.
@@ -94,14 +97,21 @@ pub(crate) struct RootRef<'a> {
 }
 
 impl<'a> RootRef<'a> {
-    /// Returns `None` where the item is shorter than it says.
+    /// Returns `None` where the item is shorter than it says, or where its name, joined to a path,
+    /// would lead elsewhere: an absolute one would replace the path.
     pub(crate) fn parse(item: &'a [u8]) -> Option<Self> {
         const HEAD: usize = size_of::<raw::btrfs_root_ref>();
         let directory = le64(item, offset_of!(raw::btrfs_root_ref, dirid));
         let length = field(item, offset_of!(raw::btrfs_root_ref, name_len));
         let name = item.get(HEAD..HEAD + usize::from(u16::from_le_bytes(length)))?;
-        Some(Self { directory, name })
+        is_entry(name).then_some(Self { directory, name })
     }
+}
+
+/// Whether a directory entry can have this name.
+pub(crate) fn is_entry(name: &[u8]) -> bool {
+    let special = name.is_empty() || name == b"." || name == b"..";
+    !special && name.len() <= NAME_MAX && !name.iter().any(|c| matches!(c, b'/' | 0))
 }
 
 /// The first INODE_REF of an item: the name of an inode in its parent directory.
@@ -155,6 +165,14 @@ mod tests {
     }
 
     #[test]
+    fn an_item_that_nothing_refers_to_is_deleted() {
+        let mut bytes = item(size_of::<raw::btrfs_root_item>());
+        assert!(!RootItem::new(&bytes).is_deleted());
+        bytes[at!(refs)..at!(refs) + 4].fill(0);
+        assert!(RootItem::new(&bytes).is_deleted());
+    }
+
+    #[test]
     fn a_reference_that_claims_more_than_it_has_is_refused() {
         let mut bytes = vec![0; 18 + 3];
         bytes[16] = 3;
@@ -162,6 +180,16 @@ mod tests {
         assert_eq!(RootRef::parse(&bytes).map(|r| r.name), Some(&b"a\xffb"[..]));
         bytes[16] = 4;
         assert_eq!(RootRef::parse(&bytes), None);
+    }
+
+    #[test]
+    fn a_reference_whose_name_leads_elsewhere_is_refused() {
+        for name in [&b"/etc"[..], b"..", b".", b"", b"a/b", b"a\0", &[b'x'; 256]] {
+            let mut bytes = vec![0; 18];
+            bytes[16..18].copy_from_slice(&(name.len() as u16).to_le_bytes());
+            bytes.extend(name);
+            assert_eq!(RootRef::parse(&bytes), None, "{}", name.escape_ascii());
+        }
     }
 
     #[test]
