@@ -37,6 +37,7 @@ mod flow;
 mod receive;
 pub mod sync;
 pub mod text;
+mod thread;
 
 pub use cancel::Cancel;
 pub use flow::{Counter, Flow};

@@ -30,13 +30,13 @@ impl Failure {
 
     /// The user said no.
     pub(crate) fn declined() -> Self {
-        Self { message: "nothing was sent, as you wished".into(), hint: None, exit: Exit::Failed }
+        Self { message: "nothing of this source was sent, as you wished".into(), hint: None, exit: Exit::Failed }
     }
 
     /// A signal came.
     pub(crate) fn interrupted() -> Self {
         Self {
-            message: "interrupted; nothing was sent".into(),
+            message: "interrupted; nothing of this source was sent".into(),
             hint: None,
             exit: Exit::Interrupted,
         }
@@ -82,9 +82,15 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
         RootError::Writable { .. } => "make it read-only again, or snapshot it, and run again",
         RootError::Locked { .. } => "wait for the other run to end, and run again",
         RootError::Receive(error) => return by_receive(error),
+        RootError::Send { .. } if error.raw_os_error() == Some(EAGAIN) => {
+            "the source is being deduplicated; run again when that is done"
+        }
+        RootError::System { .. } => "check the system's limits ('ulimit -a') and run again",
         _ => return None,
     })
 }
+
+const EAGAIN: i32 = 11;
 
 fn by_receive(error: &ReceiveError) -> Option<&'static str> {
     Some(match error {
@@ -92,8 +98,9 @@ fn by_receive(error: &ReceiveError) -> Option<&'static str> {
         ReceiveError::Start { source } if source.kind() == std::io::ErrorKind::NotFound => {
             "install btrfs-progs ('apt install btrfs-progs')"
         }
-        ReceiveError::Stream(_) => "run the same command again; nothing of it was kept",
-        ReceiveError::Program { stderr, .. } => return by_words(stderr),
+        ReceiveError::Start { .. } => "check the system's limits ('ulimit -a') and run again",
+        ReceiveError::Stream(_) => AGAIN,
+        ReceiveError::Program { stderr, .. } => by_words(stderr).unwrap_or(AGAIN),
         ReceiveError::BadName { .. }
         | ReceiveError::OtherVolume { .. }
         | ReceiveError::OneTooMany { .. } => "nothing was received; do not trust this source",
@@ -103,6 +110,7 @@ fn by_receive(error: &ReceiveError) -> Option<&'static str> {
 
 pub(crate) const EXISTS: &str =
     "rename or delete it, or receive into another directory (-r keeps those of the source)";
+const AGAIN: &str = "run the same command again; nothing of it was kept";
 const FULL: &str = "free some space at the destination and run again; what is there is complete";
 const ROOT: &str = "run it as root: btrfs lets nobody else list, send or receive subvolumes";
 
@@ -145,11 +153,9 @@ fn by_cause(error: &RootError) -> Option<&'static str> {
 
 fn by_errno(errno: i32) -> Option<&'static str> {
     const EIO: i32 = 5;
-    const EAGAIN: i32 = 11;
     const ELOOP: i32 = 40;
     Some(match errno {
         EIO => "check the disks: 'dmesg' and 'btrfs device stats'",
-        EAGAIN => "the source is being deduplicated; run again when that is done",
         ELOOP => "a symbolic link stands where a directory must; name the real path",
         _ => return None,
     })
@@ -168,7 +174,7 @@ mod tests {
 
     #[test]
     fn every_common_cause_has_a_hint() {
-        for errno in [1, 2, 5, 11, 13, 20, 28, 30, 40, 122] {
+        for errno in [1, 2, 5, 13, 20, 28, 30, 40, 122] {
             assert!(open(errno).hint.is_some(), "errno {errno}");
         }
         assert_eq!(open(1).hint.as_deref(), Some(ROOT));

@@ -32,7 +32,7 @@ Exit codes:
 
 /// Replicates btrfs subvolumes and sends only the differences.
 #[derive(Debug, Parser)]
-#[command(name = "btrsync", version, disable_version_flag = true, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "btrsync", version, disable_version_flag = true, args_override_self = true, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Args {
     /// What to send: a directory, a pattern, or a subvolume
     #[arg(value_name = "SOURCE", required = true)]

@@ -27,7 +27,7 @@ impl Location {
                 escaped(&self.rest)
             ))
             .hint("write ./NAME for a path here that has a colon in it"),
-            _ => Failure::usage(unknown),
+            _ => Failure::usage(unknown).hint("write ./PATH for a path here that has :// in it"),
         })
     }
 }

@@ -23,11 +23,12 @@ pub(crate) fn watch(cancel: &Cancel) -> io::Result<Interrupted> {
     let interrupted = Interrupted::default();
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGTSTP])?;
     let (flag, cancel) = (interrupted.clone(), cancel.clone());
-    std::thread::spawn(move || {
+    let name = "signals".to_owned();
+    std::thread::Builder::new().name(name).spawn(move || {
         for signal in signals.forever() {
             handle(signal, &flag, &cancel);
         }
-    });
+    })?;
     Ok(interrupted)
 }
 

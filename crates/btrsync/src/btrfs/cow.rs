@@ -188,6 +188,10 @@ fn cow_parents(vols: &[Subvolume], eligible: &[bool]) -> Vec<Option<usize>> {
     parents
 }
 
+/// One equal is the rule. Where thousands carry one received UUID, as snapshots of a received subvolume
+/// that was made writable do, each of them has thousands of equals, and all pairs would fill the memory.
+const MOST_EQUALS: usize = 100;
+
 /// Which subvolumes of one forest have equals in another.
 #[derive(Debug, Clone, Default)]
 pub struct Diff {
@@ -206,7 +210,7 @@ impl Diff {
         }
         let equals_of = |vol: &Subvolume| -> Vec<u64> {
             let found = keys(vol, a_keys).into_iter().filter_map(|key| by_key.get(&key));
-            let mut ids: Vec<u64> = found.flatten().copied().collect();
+            let mut ids: Vec<u64> = found.flatten().copied().take(MOST_EQUALS).collect();
             ids.sort_unstable();
             ids.dedup();
             ids
@@ -215,7 +219,8 @@ impl Diff {
         Self { equals: equals.filter(|(_, ids)| !ids.is_empty()).collect() }
     }
 
-    /// Returns the ids of the equals of a subvolume of the first forest, in the second.
+    /// Returns the ids of the equals of a subvolume of the first forest, in the second; where there
+    /// are very many, only some of them.
     pub fn equals(&self, vol: &Subvolume) -> &[u64] {
         self.equals.get(&vol.id).map_or(&[], Vec::as_slice)
     }

@@ -58,6 +58,12 @@ pub enum ReceiveError {
         /// Why.
         source: io::Error,
     },
+    /// The `btrfs` program could not be given the stream.
+    #[error("cannot write to 'btrfs receive': {source}")]
+    Feed {
+        /// Why.
+        source: io::Error,
+    },
     /// The `btrfs` program failed.
     #[error("'btrfs receive {}' failed ({status}){}", escaped(path), said(.stderr))]
     Program {
@@ -109,7 +115,9 @@ impl ReceiveError {
     /// Returns the errno at the bottom of the failure, if there is one.
     pub fn raw_os_error(&self) -> Option<i32> {
         match self {
-            Self::Start { source } | Self::Io { source, .. } => source.raw_os_error(),
+            Self::Start { source } | Self::Feed { source } | Self::Io { source, .. } => {
+                source.raw_os_error()
+            }
             Self::Kernel { source, .. } => source.raw_os_error(),
             Self::Stream(stream::Error::Read { source, .. }) => source.raw_os_error(),
             _ => None,

@@ -52,15 +52,16 @@ impl Program {
     /// Gives it bytes of the stream.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), ReceiveError> {
         let Some(stdin) = &mut self.stdin else { return Ok(()) };
-        stdin.write_all(bytes).map_err(|error| self.explain(&error))
+        stdin.write_all(bytes).map_err(|error| self.explain(error))
     }
 
     /// Ends its input and waits for it to end well.
     pub(super) fn finish(mut self) -> Result<(), ReceiveError> {
-        if let Some(mut stdin) = self.stdin.take() {
-            stdin.flush().map_err(|error| self.explain(&error))?;
+        if let Some(stdin) = &mut self.stdin {
+            stdin.flush().map_err(|error| self.explain(error))?;
         }
-        let status = self.child.wait().map_err(|source| ReceiveError::Start { source })?;
+        self.close();
+        let status = self.wait()?;
         let stderr = self.last_words();
         if status.success() && !stderr.contains("ERROR") {
             return Ok(());
@@ -68,18 +69,33 @@ impl Program {
         Err(self.failure(status, stderr))
     }
 
-    /// Tells why it no longer takes its input.
-    fn explain(&mut self, error: &io::Error) -> ReceiveError {
-        if is_cancelled(error) {
+    /// Closes its input. What was not written yet is not written now: on a full pipe that would block.
+    fn close(&mut self) {
+        if let Some(stdin) = self.stdin.take() {
+            drop(stdin.into_parts());
+        }
+    }
+
+    fn wait(&mut self) -> Result<ExitStatus, ReceiveError> {
+        self.child.wait().map_err(|source| ReceiveError::Start { source })
+    }
+
+    /// Tells why bytes could not be written. Only a program that has closed its input is about to end
+    /// by itself; in any other case it would wait for the rest as long as we wait for it.
+    fn explain(&mut self, error: io::Error) -> ReceiveError {
+        self.close();
+        if is_cancelled(&error) {
             return ReceiveError::Cancelled;
         }
-        // A program that closes its input is about to end; nothing else would have closed it.
-        match self.child.wait() {
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            return ReceiveError::Feed { source: error };
+        }
+        match self.wait() {
             Ok(status) => {
                 let stderr = self.last_words();
                 self.failure(status, stderr)
             }
-            Err(source) => ReceiveError::Start { source },
+            Err(error) => error,
         }
     }
 
@@ -106,10 +122,7 @@ fn is_progress(line: &str) -> bool {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // What was not written yet must not be written now: the buffer would block on a full pipe.
-        if let Some(stdin) = self.stdin.take() {
-            drop(stdin.into_parts());
-        }
+        self.close();
         // Both fail only where it has ended and been waited for already.
         let _ = self.child.kill();
         let _ = self.child.wait();

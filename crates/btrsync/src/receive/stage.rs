@@ -8,11 +8,13 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use btrsync_kernel as kernel;
 use btrsync_stream::Timespec;
 use rustix::fs::{
-    AtFlags, Dir, Mode, OFlags, RenameFlags, Timestamps, futimens, openat, renameat_with, statat,
+    AtFlags, Dir, Mode, OFlags, RenameFlags, Timestamps, fstat, futimens, openat, renameat_with,
+    statat,
 };
 use rustix::io::Errno;
 use uuid::Uuid;
@@ -78,10 +80,16 @@ impl<'a> Stage<'a> {
         let dir = self.open()?;
         self.check(&dir, identity)?;
         kernel::sync(&dir).map_err(|e| self.kernel("write to disk", e))?;
-        if let Some(times) = times {
-            self.reopen(&dir, identity, times)?;
+        match times {
+            Some(times) if !self.has_times(&dir, times)? => self.reopen(&dir, identity, times),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Whether the root directory was left as the stream told; then a transaction or two is saved.
+    fn has_times(&self, dir: &File, times: RootTimes) -> Result<bool, ReceiveError> {
+        let stat = fstat(dir).map_err(|e| io("look at", self.staging_path(), e))?;
+        Ok((stat.st_mtime, stat.st_mtime_nsec as u32) == (times.mtime.sec, times.mtime.nsec))
     }
 
     fn open(&self) -> Result<File, ReceiveError> {
@@ -161,9 +169,12 @@ fn io(what: &'static str, path: PathBuf, error: Errno) -> ReceiveError {
     ReceiveError::Io { what, path, source: error.into() }
 }
 
+/// Makes a name that no run before had: a receiver that outlives its killed run goes by paths, and
+/// must not find the staging subvolume of the next run under the one that it knows.
 fn staging_name(uuid: Uuid) -> OsString {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64);
     let mut name = OsString::from(OsStr::from_bytes(PREFIX));
-    name.push(uuid.simple().to_string());
+    name.push(format!("{:016x}{now:016x}", uuid.as_u64_pair().1));
     name.push(OsStr::from_bytes(SUFFIX));
     name
 }

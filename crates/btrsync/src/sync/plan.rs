@@ -128,7 +128,7 @@ enum Standing {
     Pending,
     /// It can be a parent; `sent` if only after this run has sent it.
     Usable { sent: bool },
-    /// It cannot be a parent, now or later.
+    /// It cannot be a parent, unless it is sent again.
     Unusable,
 }
 
@@ -173,7 +173,7 @@ impl<'a> View<'a> {
         );
         match judged {
             Some(Ok(())) => self.standing[index] = Standing::Usable { sent: false },
-            Some(Err(_)) => self.rule_out(index),
+            Some(Err(_)) => self.standing[index] = Standing::Unusable,
             None => {}
         }
     }
@@ -225,7 +225,8 @@ impl<'a> View<'a> {
         if sent {
             self.present[index] = true;
             self.standing[index] = Standing::Usable { sent: true };
-        } else if self.standing[index] == Standing::Pending {
+        } else if !matches!(self.standing[index], Standing::Usable { .. }) {
+            // Also where that was known before: what is above was ruled out only now.
             self.rule_out(index);
         }
     }

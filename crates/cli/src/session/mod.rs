@@ -34,7 +34,10 @@ pub(crate) fn main(args: &Args) -> Exit {
         Ok(exit) => exit,
         Err(failure) => {
             report.failure(&failure, None);
-            failure.exit
+            match failure.exit {
+                Exit::Failed if summary.done > 0 => Exit::Partial,
+                exit => exit,
+            }
         }
     };
     report.summary(&summary, exit);
@@ -106,7 +109,10 @@ impl Session<'_> {
         check::names_are_free(&plan, &transfer, target).await?;
         match self.proceed(&plan)? {
             Answer::Yes => {}
-            Answer::No => return Err(Failure::declined()),
+            Answer::No => {
+                self.report.failure(&Failure::declined(), None);
+                return Ok(Next::End(Exit::Failed));
+            }
             Answer::Skip => return Ok(Next::Source),
         }
         target.root.lock(&target.path).await?;

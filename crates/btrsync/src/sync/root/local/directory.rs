@@ -62,7 +62,8 @@ fn create(shared: &Shared, path: &Path) -> Result<File, RootError> {
     Ok(at)
 }
 
-/// Opens a directory, creating it first if need be; then its name is made durable.
+/// Opens a directory, creating it first if need be. Its name is durable when the first subvolume in it
+/// is: that commits the whole filesystem.
 fn enter(at: &File, name: &OsStr) -> io::Result<File> {
     match open::directory_below(at, Path::new(name)) {
         Err(error) if is_missing(&error) => {

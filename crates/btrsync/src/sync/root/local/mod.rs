@@ -23,6 +23,7 @@ use crate::btrfs::{Forest, Subvolume};
 use crate::receive;
 use crate::sync::job::Received;
 use crate::text::escaped;
+use crate::thread;
 
 /// Makes roots on this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,17 +61,24 @@ impl LocalRoot {
     }
 }
 
-/// Runs blocking work on a thread of the runtime that may block.
+/// Runs blocking work on a thread and waits for it.
 async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RootError> + Send + 'static,
 ) -> Result<T, RootError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(panic) => {
-            let source = std::io::Error::other(panic);
+    started(work)?.await
+}
+
+/// Starts blocking work on a thread; its end is the completion.
+fn started<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RootError> + Send + 'static,
+) -> Result<Completion<T>, RootError> {
+    let end =
+        thread::run(work).map_err(|source| RootError::System { what: "start a thread", source })?;
+    Ok(Box::pin(async {
+        end.await.unwrap_or_else(|source| {
             Err(RootError::System { what: "run a thread to its end", source })
-        }
-    }
+        })
+    }))
 }
 
 #[async_trait]
@@ -125,8 +133,8 @@ impl BtrfsRoot for LocalRoot {
         let sends = on_thread(move || send::prepare(&shared, &vols, parent, &clones)).await?;
         let (writer, flow) = Flow::pipe(request.cancel)
             .map_err(|source| RootError::System { what: "make a pipe", source })?;
-        let sending = tokio::task::spawn_blocking(move || send::run(&sends, &writer));
-        Ok((flow, joined(sending)))
+        let sent = started(move || send::run(&sends, &writer))?;
+        Ok((flow, sent))
     }
 
     async fn receive(
@@ -137,21 +145,6 @@ impl BtrfsRoot for LocalRoot {
     ) -> Result<Completion<Vec<Received>>, RootError> {
         let path = path.to_path_buf();
         let into = self.blocking(move |shared| directory::open_locked(shared, &path)).await?;
-        let receiving = tokio::task::spawn_blocking(move || {
-            receive::receive(flow, &into, &meta).map_err(RootError::from)
-        });
-        Ok(joined(receiving))
+        started(move || receive::receive(flow, &into, &meta).map_err(RootError::from))
     }
-}
-
-/// Makes a thread's end a completion.
-fn joined<T: Send + 'static>(
-    thread: tokio::task::JoinHandle<Result<T, RootError>>,
-) -> Completion<T> {
-    Box::pin(async move {
-        thread.await.unwrap_or_else(|panic| {
-            let source = std::io::Error::other(panic);
-            Err(RootError::System { what: "run a thread to its end", source })
-        })
-    })
 }
