@@ -30,7 +30,11 @@ impl Failure {
 
     /// The user said no.
     pub(crate) fn declined() -> Self {
-        Self { message: "nothing of this source was sent, as you wished".into(), hint: None, exit: Exit::Failed }
+        Self {
+            message: "nothing of this source was sent, as you wished".into(),
+            hint: None,
+            exit: Exit::Failed,
+        }
     }
 
     /// A signal came.

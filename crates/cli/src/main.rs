@@ -15,6 +15,7 @@ mod select;
 mod session;
 mod signals;
 mod size;
+mod target;
 
 use clap::Parser;
 

@@ -6,6 +6,7 @@
 //! subvolume at a time; all that it leaves undone at the end is done here.
 
 mod error;
+mod meta;
 mod program;
 mod stage;
 
@@ -18,11 +19,10 @@ use btrsync_stream::{Command, CommandKind, Frame, FrameReader, Header, rewrite_s
 use uuid::Uuid;
 
 pub use self::error::ReceiveError;
+pub use self::meta::{Received, StreamMeta};
 use self::program::Program;
 use self::stage::{Identity, RootTimes, Stage};
 pub(crate) use self::stage::{is_staging_name, remove_leftovers};
-use crate::sync::Received;
-use crate::sync::root::StreamMeta;
 use crate::{Cancel, Flow};
 
 /// An open directory that subvolumes are received into.

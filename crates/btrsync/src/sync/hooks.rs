@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::plan::View;
+use super::view::View;
 use crate::btrfs::{Forest, Subvolume};
 
 type Check = dyn Fn(&Subvolume, Option<&Subvolume>) -> bool + Send + Sync;

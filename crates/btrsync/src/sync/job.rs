@@ -1,9 +1,6 @@
 //! One transfer under way, and what came of it.
 
-use std::ffi::OsString;
 use std::time::Duration;
-
-use uuid::Uuid;
 
 use super::plan::Step;
 use super::root::BtrfsRoot;
@@ -20,15 +17,6 @@ pub struct Job<'a> {
     pub dst: &'a dyn BtrfsRoot,
     /// The switch that ends the run.
     pub cancel: &'a Cancel,
-}
-
-/// A subvolume that was received.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received {
-    /// Its name in the directory that was received into.
-    pub name: OsString,
-    /// The UUID that the stream gave of its source.
-    pub uuid: Uuid,
 }
 
 /// What a finished transfer amounts to.

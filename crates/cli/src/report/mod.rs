@@ -15,7 +15,7 @@ use crate::advice::Failure;
 use crate::args::{Args, Mode};
 use crate::exit::Exit;
 use crate::select::Source;
-use crate::session::Target;
+use crate::target::Target;
 
 /// One way of telling.
 pub(crate) trait Report: Send + Sync {

@@ -9,9 +9,9 @@ use btrsync::btrfs::{Forest, Subvolume};
 use btrsync::sync::{Plan, Transfer};
 use btrsync::text::escaped;
 
-use super::target::Target;
 use crate::advice::{EXISTS, Failure};
 use crate::select::{Source, What};
+use crate::target::Target;
 
 /// Refuses to send a directory into itself.
 pub(super) fn different_places(source: &Source, target: &Target) -> Result<(), Failure> {

@@ -1,7 +1,6 @@
 //! One invocation: find both sides, and for each source plan, show, ask, check and run.
 
 mod check;
-mod target;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,7 +11,6 @@ use btrsync::sync::{
     BtrSync, Hooks, Outcome, Plan, ProgressTransfer, SyncOptions, Transfer, Transferring,
 };
 
-pub(crate) use self::target::Target;
 use crate::advice::Failure;
 use crate::args::{Args, Mode};
 use crate::exit::Exit;
@@ -21,6 +19,7 @@ use crate::prompt::{self, Answer};
 use crate::report::{self, Preview, Report, Summary};
 use crate::select::Source;
 use crate::signals::{self, Interrupted};
+use crate::target::Target;
 
 /// Runs the program and returns its exit code.
 pub(crate) fn main(args: &Args) -> Exit {

@@ -12,7 +12,7 @@ use btrsync_kernel as kernel;
 use rustix::fs::{AtFlags, Mode, StatVfsMountFlags, fstatvfs, mkdirat, statat};
 use rustix::io::Errno;
 
-use super::super::RootError;
+use super::super::error::RootError;
 use super::{Shared, open};
 use crate::receive::Directory;
 

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use btrsync_kernel as kernel;
 
-use super::super::{RootError, Scope};
+use super::super::contract::Scope;
+use super::super::error::RootError;
 use super::{Shared, open};
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::is_staging_name;

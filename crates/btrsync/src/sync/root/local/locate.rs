@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use btrsync_kernel as kernel;
 use rustix::fs::{AtFlags, StatxFlags, statx};
 
-use super::super::RootError;
+use super::super::error::RootError;
 
 /// A subvolume and a path in it.
 #[derive(Debug)]

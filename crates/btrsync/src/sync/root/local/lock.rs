@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::super::RootError;
+use super::super::error::RootError;
 use crate::receive::remove_leftovers;
 
 /// The locks that a root holds.

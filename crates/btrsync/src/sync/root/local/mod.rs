@@ -17,11 +17,11 @@ use async_trait::async_trait;
 
 use self::locate::Located;
 use self::lock::Locks;
-use super::{BtrfsRoot, Completion, RootError, RootFactory, RootOptions, SendRequest, StreamMeta};
+use super::contract::{BtrfsRoot, Completion, RootFactory, RootOptions, SendRequest};
+use super::error::RootError;
 use crate::Flow;
 use crate::btrfs::{Forest, Subvolume};
-use crate::receive;
-use crate::sync::job::Received;
+use crate::receive::{self, Received, StreamMeta};
 use crate::text::escaped;
 use crate::thread;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use btrsync_kernel as kernel;
 
-use super::super::RootError;
+use super::super::error::RootError;
 use super::{Shared, open};
 use crate::btrfs::Subvolume;
 

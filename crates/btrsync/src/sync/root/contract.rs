@@ -1,0 +1,109 @@
+//! The contract that every root keeps, however it reaches its filesystem.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::error::RootError;
+use crate::btrfs::{Forest, Subvolume};
+use crate::receive::{Received, StreamMeta};
+use crate::{Cancel, Flow};
+
+/// The end of an operation that has been started; it must be awaited to know how it ended.
+pub type Completion<T> = Pin<Box<dyn Future<Output = Result<T, RootError>> + Send>>;
+
+/// What to send.
+#[derive(Debug, Clone, Copy)]
+pub struct SendRequest<'a> {
+    /// The subvolumes, as this root listed them; sent one after another.
+    pub vols: &'a [Subvolume],
+    /// The parent for an incremental send.
+    pub parent: Option<&'a Subvolume>,
+    /// More subvolumes that the stream may clone from.
+    pub clones: &'a [Subvolume],
+    /// The switch that ends the flow.
+    pub cancel: &'a Cancel,
+}
+
+/// A btrfs filesystem, seen from one of its subvolumes.
+#[async_trait]
+pub trait BtrfsRoot: fmt::Debug + Send + Sync {
+    /// Returns a name for people: the location that this root refers to.
+    fn name(&self) -> String;
+
+    /// Lists the available subvolumes as a COW forest; their paths are relative to the root.
+    async fn list(&self) -> Result<Forest, RootError>;
+
+    /// Returns what is known of the subvolume that holds `path`.
+    async fn show(&self, path: &Path) -> Result<Subvolume, RootError>;
+
+    /// Returns those of `paths` at which something stands, of whatever kind.
+    async fn occupied(&self, paths: &[PathBuf]) -> Result<Vec<PathBuf>, RootError>;
+
+    /// Keeps other runs from receiving into the directory `path` for as long as this root lives.
+    ///
+    /// Fails with [`RootError::Locked`] at once where another run does that.
+    async fn lock(&self, path: &Path) -> Result<(), RootError>;
+
+    /// Starts a send. The flow ends when the completion does.
+    async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError>;
+
+    /// Starts to receive the streams of a flow into the directory `path`.
+    ///
+    /// A stream that is not the one that `meta` tells of is refused. When the completion yields, the received subvolumes are complete and durable under their
+    /// names; where it fails, there is nothing under the name of the one that failed.
+    async fn receive(
+        &self,
+        flow: Flow,
+        path: &Path,
+        meta: StreamMeta,
+    ) -> Result<Completion<Vec<Received>>, RootError>;
+}
+
+/// Which subvolumes a root lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// All that are reachable under the root.
+    #[default]
+    All,
+    /// Those that the root's subvolume holds directly, not inside a nested one; relations take all
+    /// subvolumes of the filesystem into account.
+    Strict,
+    /// As strict, with relations found among these alone.
+    Isolated,
+}
+
+/// How to make a root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootOptions {
+    /// Which subvolumes are listed.
+    pub scope: Scope,
+    /// List read-only subvolumes only; the others cannot be sent.
+    pub readonly: bool,
+    /// Create the directory that is received into where it does not exist.
+    pub create_recvpath: bool,
+}
+
+impl Default for RootOptions {
+    fn default() -> Self {
+        Self { scope: Scope::All, readonly: true, create_recvpath: false }
+    }
+}
+
+/// Makes the roots of one protocol.
+#[async_trait]
+pub trait RootFactory: fmt::Debug + Send + Sync {
+    /// Finds the subvolume that holds `path`, makes a root of it, and returns it with `path` relative
+    /// to it. `path` need not exist, but a directory above it must.
+    async fn get_root(
+        &self,
+        path: &Path,
+        options: &RootOptions,
+    ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError>;
+
+    /// Returns whether `path` is the root directory of a subvolume.
+    async fn is_root(&self, path: &Path) -> Result<bool, RootError>;
+}
