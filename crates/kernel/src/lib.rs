@@ -20,6 +20,7 @@ mod change;
 mod error;
 mod filesystem;
 mod info;
+mod inode;
 mod ioctl;
 mod list;
 mod names;
@@ -33,6 +34,7 @@ pub use change::{Received, create, delete, is_read_only, set_read_only, set_rece
 pub use error::{Error, Operation, Result};
 pub use filesystem::{FsInfo, fs_info, is_btrfs, is_subvolume, sync};
 pub use info::info;
+pub use inode::{InodeTime, InodeTimes, root_times};
 pub use list::{find, list, path_of};
 pub use send::{SendOptions, max_send_version, send};
 pub use subvolume::{FIRST_SUBVOLUME, Info, Subvolume, TOP_LEVEL, Timestamp};

@@ -8,6 +8,7 @@ use std::mem::offset_of;
 use linux_raw_sys::btrfs as raw;
 use uuid::Uuid;
 
+use crate::inode::{InodeTime, InodeTimes};
 use crate::subvolume::{Info, Timestamp};
 
 /// The inode of the root directory of every subvolume.
@@ -85,6 +86,27 @@ impl<'a> RootItem<'a> {
             stime: timestamp(item, at!(stime)),
             rtime: timestamp(item, at!(rtime)),
             read_only: le64(item, at!(flags)) & ROOT_READ_ONLY != 0,
+        }
+    }
+}
+
+/// An INODE_ITEM: the record of one inode.
+pub(crate) struct InodeItem<'a>(&'a [u8]);
+
+impl<'a> InodeItem<'a> {
+    pub(crate) fn new(item: &'a [u8]) -> Self {
+        Self(item)
+    }
+
+    pub(crate) fn times(&self) -> InodeTimes {
+        let time = |offset| {
+            let time = timestamp(self.0, offset);
+            // The same 64 bits, which are signed in an inode.
+            InodeTime { seconds: time.seconds.cast_signed(), nanoseconds: time.nanoseconds }
+        };
+        InodeTimes {
+            atime: time(offset_of!(raw::btrfs_inode_item, atime)),
+            mtime: time(offset_of!(raw::btrfs_inode_item, mtime)),
         }
     }
 }

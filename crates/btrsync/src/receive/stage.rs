@@ -40,6 +40,14 @@ pub(super) struct RootTimes {
     pub(super) mtime: Timespec,
 }
 
+impl From<kernel::InodeTimes> for RootTimes {
+    fn from(times: kernel::InodeTimes) -> Self {
+        let timespec =
+            |time: kernel::InodeTime| Timespec { sec: time.seconds, nsec: time.nanoseconds };
+        Self { atime: timespec(times.atime), mtime: timespec(times.mtime) }
+    }
+}
+
 /// A staging subvolume and its final name. Dropped before it is published, it is deleted.
 #[derive(Debug)]
 pub(super) struct Stage<'a> {
@@ -80,10 +88,24 @@ impl<'a> Stage<'a> {
         let dir = self.open()?;
         self.check(&dir, identity)?;
         kernel::sync(&dir).map_err(|e| self.kernel("write to disk", e))?;
+        let times = match times {
+            Some(times) => Some(times),
+            None => self.inherited_times(&dir)?,
+        };
         match times {
             Some(times) if !self.has_times(&dir, times)? => self.reopen(&dir, identity, times),
             _ => Ok(()),
         }
+    }
+
+    /// The times of the parent's root directory. A stream says nothing of a directory that has not
+    /// changed, but new files pass through the root directory on their way, and that changes it.
+    fn inherited_times(&self, dir: &File) -> Result<Option<RootTimes>, ReceiveError> {
+        let failed = |e| self.kernel("read the parent of", e);
+        let Some(parent) = kernel::info(dir).map_err(failed)?.parent_uuid else { return Ok(None) };
+        let ids = kernel::lookup_uuid(dir, parent).map_err(failed)?;
+        let Some(id) = ids.first() else { return Ok(None) };
+        Ok(kernel::root_times(dir, *id).map_err(failed)?.map(RootTimes::from))
     }
 
     /// Whether the root directory was left as the stream told; then a transaction or two is saved.

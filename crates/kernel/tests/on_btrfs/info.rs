@@ -1,7 +1,10 @@
 //! The information by descriptor, which needs no rights, is that of the listing, which does.
 
-use btrsync_kernel::{info, is_read_only, is_subvolume, list};
-use btrsync_testutil::require_btrfs;
+use std::fs::{File, FileTimes};
+use std::time::{Duration, SystemTime};
+
+use btrsync_kernel::{info, is_read_only, is_subvolume, list, root_times};
+use btrsync_testutil::{LoopFs, btrfs, require_btrfs};
 
 use crate::hard_tree;
 use crate::support::open;
@@ -46,4 +49,24 @@ fn any_file_tells_the_subvolume_it_is_in() {
         assert_eq!(info(&file).unwrap(), expected);
         assert!(!is_subvolume(&file).unwrap());
     }
+}
+
+#[test]
+fn the_times_of_a_root_directory_are_read_without_a_path_to_it() {
+    require_btrfs!();
+    let fs = LoopFs::new();
+    let path = fs.path().join("a");
+    btrfs::create_subvolume(&path);
+    // Before 1970, so that the sign counts.
+    let before = SystemTime::UNIX_EPOCH - Duration::from_millis(1_500);
+    let after = SystemTime::UNIX_EPOCH + Duration::new(7, 9);
+    let dir = File::open(&path).unwrap();
+    dir.set_times(FileTimes::new().set_accessed(after).set_modified(before)).unwrap();
+    btrfs::sync(fs.path());
+    let id = btrsync_kernel::info(&dir).unwrap().id;
+    let top = File::open(fs.path()).unwrap();
+    let times = root_times(&top, id).unwrap().unwrap();
+    assert_eq!((times.mtime.seconds, times.mtime.nanoseconds), (-2, 500_000_000));
+    assert_eq!((times.atime.seconds, times.atime.nanoseconds), (7, 9));
+    assert_eq!(root_times(&top, 9_999).unwrap(), None);
 }
