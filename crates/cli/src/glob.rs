@@ -153,6 +153,6 @@ mod tests {
 
     #[test]
     fn a_pattern_that_is_too_long_is_refused() {
-        assert!(Glob::new(&vec![b'?'; 10 << 20]).is_err());
+        assert!(Glob::new(&vec![b'?'; 1 << 20]).is_err());
     }
 }

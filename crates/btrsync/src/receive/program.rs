@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -38,6 +39,8 @@ impl Program {
         let stderr = File::from(stderr);
         let mut child = Command::new("btrfs")
             .args(["receive".as_ref(), path.as_os_str()])
+            // Ctrl-C and Ctrl-Z are for us alone: it would die of the one and stop at the other.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(stderr.try_clone().map_err(failed)?)

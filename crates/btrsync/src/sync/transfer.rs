@@ -130,10 +130,12 @@ impl Transfer {
         if errors.is_empty() { Ok(()) } else { Err(Cancelled) }
     }
 
+    /// Tells the causes; where there are only consequences, the one that says most.
     fn tell_causes(&self, job: &Job<'_>, errors: &[RootError]) {
-        let any_cause = errors.iter().any(|error| !error.is_consequence());
-        let told = errors.iter().filter(|error| !any_cause || !error.is_consequence());
-        for error in told.take(if any_cause { usize::MAX } else { 1 }) {
+        let mut causes = errors.iter().filter(|error| !error.is_consequence()).peekable();
+        let cancelled = errors.iter().find(|error| error.is_cancelled());
+        let consequence = cancelled.or(errors.first()).filter(|_| causes.peek().is_none());
+        for error in causes.chain(consequence) {
             self.err(error, Some(job));
         }
     }

@@ -159,6 +159,11 @@ impl RootError {
         }
     }
 
+    /// Returns whether the operation was cancelled.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled | Self::Receive(ReceiveError::Cancelled))
+    }
+
     /// Returns whether this only follows from a failure at the other end of the flow.
     pub(crate) fn is_consequence(&self) -> bool {
         const EPIPE: i32 = 32;

@@ -1,0 +1,10 @@
+//! Local roots on real filesystems: finding, listing, locking, sending, receiving, giving up.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panic")]
+
+mod hostile;
+mod list;
+mod locate;
+mod lock;
+#[allow(dead_code, reason = "shared with giving_up, which uses the rest")]
+mod support;
+mod transfer;

@@ -1,0 +1,103 @@
+//! Sudden death, of the program and of the one that it runs, at any moment.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use btrsync_testutil::{Random, btrfs, mutate_zoo, require_btrfs};
+use rustix::process::Signal;
+
+use crate::interrupt::completes;
+use crate::support::{Pair, Running, arrived, child_named, no_leftover, random_file, run, signal};
+
+const ROUNDS: u64 = 15;
+
+/// A zoo in three snapshots, the first with something larger.
+fn three() -> Pair {
+    let pair = Pair::with_zoo(0);
+    random_file(&pair.origin().join("larger"), 8);
+    (0..3).for_each(|round| pair.next_round(round));
+    mutate_zoo(&pair.origin(), 3);
+    pair
+}
+
+fn clear(pair: &Pair) {
+    for entry in fs::read_dir(pair.backup()).unwrap() {
+        btrfs::delete(&entry.unwrap().path());
+    }
+}
+
+/// How long an undisturbed run takes.
+fn undisturbed(pair: &Pair) -> Duration {
+    let begin = Instant::now();
+    run(pair.args(&["-y", "--json"])).exits(0);
+    clear(pair);
+    begin.elapsed()
+}
+
+#[test]
+fn killed_at_any_moment_a_rerun_completes() {
+    require_btrfs!();
+    let pair = three();
+    let long = undisturbed(&pair);
+    let mut random = Random::new(1);
+    for round in 0..ROUNDS {
+        // Spread over the whole run, and at a random place in each part.
+        let part = long * u32::try_from(round).unwrap() / u32::try_from(ROUNDS).unwrap();
+        let running = Running::start(pair.args(&[]));
+        running.at(part + long.mul_f64(random.below(1000) as f64 / 1000.0 / ROUNDS as f64));
+        running.kill();
+        published_are_complete(&pair);
+        completes(&pair);
+        clear(&pair);
+    }
+}
+
+/// Whatever has its final name is what it says.
+#[track_caller]
+fn published_are_complete(pair: &Pair) {
+    for entry in fs::read_dir(pair.backup()).unwrap() {
+        let name = entry.unwrap().file_name();
+        if !name.to_str().unwrap().starts_with(".btrsync-") {
+            arrived(&pair.snaps().join(&name), &pair.backup().join(&name));
+        }
+    }
+}
+
+#[test]
+fn killed_in_parallel_a_rerun_completes() {
+    require_btrfs!();
+    let pair = Pair::with_large(32);
+    let other = pair.src.path().join("other");
+    crate::support::subvolume(&other);
+    random_file(&other.join("large"), 31);
+    btrfs::snapshot_ro(&other, &pair.snaps().join("other"));
+    for bytes in [0, 8 << 20] {
+        Running::start(pair.args(&["-P"])).in_transfer(bytes).kill();
+        completes(&pair);
+        clear(&pair);
+    }
+}
+
+#[test]
+fn a_killed_receiver_is_a_failure_that_leaves_nothing() {
+    require_btrfs!();
+    let pair = Pair::with_large(48);
+    let mut random = Random::new(2);
+    for _ in 0..4 {
+        let running = Running::start(pair.args(&[])).in_transfer(random.below(30) << 20);
+        let receiver = child_named(running.pid(), "btrfs").expect("it receives");
+        signal(receiver, Signal::KILL);
+        let ended = running.end().exits(1);
+        let errors = ended.events_of("error");
+        assert_eq!(
+            (errors.len(), &errors[0]["volumes"][0]),
+            (1, &"snaps/large".into()),
+            "{ended:#?}"
+        );
+        assert!(errors[0]["message"].as_str().unwrap().contains("signal: 9"), "{ended:#?}");
+        assert!(errors[0]["hint"].is_string(), "{ended:#?}");
+        assert_eq!(fs::read_dir(pair.backup()).unwrap().count(), 0);
+        no_leftover(pair.dst.path());
+    }
+    completes(&pair);
+}

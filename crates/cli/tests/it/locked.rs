@@ -1,0 +1,100 @@
+//! Two runs at one destination.
+
+use std::fs::{self, File};
+use std::time::{Duration, Instant};
+
+use btrsync_testutil::{require_btrfs, require_tool};
+use rustix::fs::{FlockOperation, flock};
+
+use crate::interrupt::completes;
+use crate::support::{
+    Pair, Pty, Running, State, arrived, btrsync, no_leftover, refuses, run, snapshot,
+};
+
+/// Makes a destination with an inode number that no other test locks: the kernel's table of locks,
+/// which tells who holds one, does not tell subvolumes apart.
+fn rare_backup(pair: &Pair) {
+    fs::remove_dir(pair.backup()).unwrap();
+    let other = pair.dst.path().join("other");
+    (0..1000 + std::process::id() % 1000).for_each(|_| {
+        fs::create_dir(&other).unwrap();
+        fs::remove_dir(&other).unwrap();
+    });
+    fs::create_dir(pair.backup()).unwrap();
+}
+
+#[test]
+fn a_second_run_ends_at_once_and_names_the_first() {
+    require_btrfs!();
+    let pair = Pair::with_large(128);
+    rare_backup(&pair);
+    let first = Running::start(pair.args(&[])).in_transfer(1 << 20);
+    let begin = Instant::now();
+    let second = run(pair.args(&["-y", "--json"])).exits(4);
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    let holder = format!("(process {})", first.pid());
+    second.complains(&["another run is using", "backup", &holder]);
+    first.end().exits(0);
+    arrived(&pair.snaps().join("large"), &pair.backup().join("large"));
+    no_leftover(pair.dst.path());
+}
+
+#[test]
+fn a_lock_refuses_before_anything_is_touched() {
+    require_btrfs!();
+    let pair = Pair::with_snapshots(&["1"]);
+    rare_backup(&pair);
+    let lock = File::open(pair.backup()).unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    let holder = format!("(process {})", std::process::id());
+    refuses(
+        4,
+        &["another run is using", &holder, "wait for the other run"],
+        pair.dst.path(),
+        || {
+            let mut command = btrsync();
+            command.args(pair.args(&[]));
+            command
+        },
+    );
+    // Telling needs no lock, and neither does another directory.
+    run(pair.args(&["-n"])).exits(0).says(&["snaps/1\tfull"]);
+    let other = pair.dst.path().join("elsewhere");
+    run(["-yc".as_ref(), pair.snaps().as_os_str(), other.as_os_str()]).exits(0);
+    arrived(&pair.snaps().join("1"), &other.join("1"));
+    drop(lock);
+    pair.take("2");
+    completes_with(&pair, "2");
+}
+
+#[track_caller]
+fn completes_with(pair: &Pair, name: &str) {
+    run(pair.args(&["-y"])).exits(0);
+    arrived(&pair.snaps().join(name), &pair.backup().join(name));
+}
+
+#[test]
+fn a_run_that_was_stopped_keeps_its_lock_and_a_dead_one_does_not() {
+    require_btrfs!();
+    let pair = Pair::with_large(64);
+    let first = Running::start(pair.args(&[])).in_transfer(1 << 20);
+    first.signal(rustix::process::Signal::STOP);
+    run(pair.args(&["-y"])).exits(4).complains(&["another run is using"]);
+    first.kill();
+    completes(&pair);
+}
+
+/// A question that waits holds nothing: what it planned with may be old when it is answered.
+#[test]
+fn a_run_that_waits_for_an_answer_does_not_lock() {
+    require_btrfs!();
+    require_tool!("script");
+    let pair = Pair::with_snapshots(&[]);
+    snapshot(&pair.origin(), &pair.snaps().join("1"));
+    let waiting = Pty::start(pair.args(&[])).shows("Proceed?");
+    run(pair.args(&["-y"])).exits(0);
+    let before = State::of(pair.dst.path());
+    let (code, text) = waiting.types("y\n").end();
+    assert!(code == 1 && text.contains("already exists"), "{text}");
+    before.same_content(pair.dst.path());
+}

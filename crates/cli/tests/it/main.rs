@@ -1,0 +1,25 @@
+//! The binary on real btrfs, from its arguments to what stands on disk afterwards.
+//!
+//! The hazard is success that is only claimed: every test looks at the destination with programs that
+//! are not ours, and at the exit code, and at what was printed where. One binary, to link once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panic")]
+
+mod bad_destination;
+mod bad_moment;
+mod bad_name;
+mod bad_source;
+mod interrupt;
+mod killed;
+mod locked;
+mod modes;
+mod mounts;
+mod names;
+mod orphan;
+mod output;
+mod places;
+mod progress;
+mod select;
+mod select_more;
+mod support;
+mod sync;
+mod terminal;

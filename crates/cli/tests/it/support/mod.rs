@@ -1,0 +1,17 @@
+//! What all themes share: running the binary, filesystems to run it on, and judging what it did.
+
+mod children;
+mod ended;
+mod pair;
+mod pty;
+mod refuse;
+mod running;
+mod state;
+
+pub(crate) use children::{child_named, signal, wait_for_end};
+pub(crate) use ended::{Ended, btrsync, paths, run};
+pub(crate) use pair::{Pair, random_file, snapshot, subvolume};
+pub(crate) use pty::Pty;
+pub(crate) use refuse::{gives_up, refuses};
+pub(crate) use running::Running;
+pub(crate) use state::{State, arrived, no_leftover, subvolumes};

@@ -1,0 +1,82 @@
+//! A run of the binary that is watched while it goes on.
+//!
+//! The hazard is a test that waits for a time instead of an event: what happens "in the middle of a
+//! transfer" is done when the binary itself says that bytes are flowing.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::{Ended, btrsync, signal};
+
+/// A run with `--json`, whose events are read one by one.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    seen: String,
+    begin: Instant,
+}
+
+impl Running {
+    /// Starts `btrsync --json -y -t 0.01` with more arguments.
+    #[track_caller]
+    pub(crate) fn start<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Self {
+        Self::command(btrsync().args(["--json", "-y", "-t", "0.01"]).args(args))
+    }
+
+    #[track_caller]
+    pub(crate) fn command(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Self { child, out, seen: String::new(), begin: Instant::now() }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until the transfer under way has sent some bytes.
+    #[track_caller]
+    pub(crate) fn in_transfer(mut self, bytes: u64) -> Self {
+        while self.next()["sent_bytes"].as_u64().is_none_or(|sent| sent < bytes) {}
+        self
+    }
+
+    #[track_caller]
+    fn next(&mut self) -> Value {
+        let at = self.seen.len();
+        assert!(self.out.read_line(&mut self.seen).unwrap() > 0, "it ended early: {}", self.seen);
+        let event: Value = serde_json::from_str(&self.seen[at..]).unwrap();
+        assert_ne!(event["event"], "summary", "it ended early: {}", self.seen);
+        event
+    }
+
+    pub(crate) fn signal(&self, what: Signal) {
+        signal(self.pid(), what);
+    }
+
+    /// Sleeps until some time has passed since the start.
+    pub(crate) fn at(&self, time: Duration) {
+        std::thread::sleep(time.saturating_sub(self.begin.elapsed()));
+    }
+
+    /// Kills it, and returns when it is gone.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for the end; -1 is a death by signal.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> Ended {
+        self.out.read_to_string(&mut self.seen).unwrap();
+        let mut ended: Ended = self.child.wait_with_output().unwrap().into();
+        ended.out = self.seen;
+        ended
+    }
+}
