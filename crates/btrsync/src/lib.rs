@@ -34,6 +34,7 @@
 pub mod btrfs;
 mod cancel;
 mod flow;
+mod process;
 mod receive;
 pub mod sync;
 pub mod text;

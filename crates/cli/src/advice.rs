@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use btrsync::ReceiveError;
-use btrsync::sync::root::RootError;
+use btrsync::sync::root::{DumpError, RootError};
 
 use crate::exit::Exit;
 
@@ -61,7 +61,9 @@ impl From<&RootError> for Failure {
     fn from(error: &RootError) -> Self {
         let exit = match error {
             RootError::Locked { .. } => Exit::Locked,
-            RootError::Cancelled | RootError::Receive(ReceiveError::Cancelled) => Exit::Interrupted,
+            RootError::Cancelled
+            | RootError::Receive(ReceiveError::Cancelled)
+            | RootError::Dump(DumpError::Cancelled) => Exit::Interrupted,
             _ => Exit::Failed,
         };
         let hint = by_kind(error).or_else(|| by_cause(error)).map(str::to_owned);
@@ -86,6 +88,7 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
         RootError::Writable { .. } => "make it read-only again, or snapshot it, and run again",
         RootError::Locked { .. } => "wait for the other run to end, and run again",
         RootError::Receive(error) => return by_receive(error),
+        RootError::Dump(error) => return by_dump(error),
         RootError::Send { .. } if error.raw_os_error() == Some(EAGAIN) => {
             "the source is being deduplicated; run again when that is done"
         }
@@ -108,6 +111,19 @@ fn by_receive(error: &ReceiveError) -> Option<&'static str> {
         ReceiveError::BadName { .. }
         | ReceiveError::OtherVolume { .. }
         | ReceiveError::OneTooMany { .. } => "nothing was received; do not trust this source",
+        _ => return None,
+    })
+}
+
+fn by_dump(error: &DumpError) -> Option<&'static str> {
+    Some(match error {
+        DumpError::Exists { .. } => "it was dumped before; move the old dump away, or leave it out",
+        DumpError::Start { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            "install that program, or check its name in -O"
+        }
+        DumpError::Stage { .. } | DumpError::Unread => "check -O; nothing of the dump was kept",
+        DumpError::Stream(_) => "run the same command again; nothing of it was kept",
+        DumpError::BadName { .. } => "leave this subvolume out with -x",
         _ => return None,
     })
 }

@@ -3,9 +3,10 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
-use btrsync::sync::root::Scope;
+use btrsync::sync::root::{Pipeline, Scope};
 use clap::builder::{TypedValueParser, ValueParser};
 use clap::{ArgAction, Parser, ValueEnum};
 
@@ -22,6 +23,8 @@ Examples:
       the same without asking, as in a timer
   btrsync -n --json /snapshots/ /mnt/backup
       only tell what would be sent, for a program to read
+  btrsync -y -o /mnt/stick -O 'zstd -T0' -e .zst /snapshots/ /mnt/backup
+      write what the backup does not have to compressed stream files
   btrsync -yr '/snapshots/home-*' /snapshots/root-1 /mnt/backup
       what matches, and one more; keep their directories
 
@@ -71,6 +74,19 @@ pub(crate) struct Args {
     #[arg(short, long, help_heading = DESTINATION)]
     pub(crate) replicate_dirs: bool,
 
+    /// Write the streams to files in DIR; DESTINATION is only compared against
+    #[arg(short, long, value_name = "DIR", help_heading = DUMPS)]
+    pub(crate) output_dir: Option<OsString>,
+
+    /// Pass the streams through PIPELINE, words and '|', on their way to the files; without -o what it
+    /// prints goes to standard output
+    #[arg(short = 'O', long, value_name = "PIPELINE", value_parser = clap::builder::OsStringValueParser::new().try_map(|text| Pipeline::parse(text.as_bytes())), help_heading = DUMPS)]
+    pub(crate) output_pipe: Option<Pipeline>,
+
+    /// Append EXT to the names of the files
+    #[arg(short = 'e', long, value_name = "EXT", requires = "output_dir", default_value = "", hide_default_value = true, help_heading = DUMPS)]
+    pub(crate) output_ext: OsString,
+
     /// Send without asking
     #[arg(short = 'y', long, overrides_with_all = ["dry_run", "interactive"], help_heading = RUN)]
     pub(crate) no_confirm: bool,
@@ -119,6 +135,7 @@ pub(crate) struct Args {
 
 const SELECTION: &str = "What is sent";
 const DESTINATION: &str = "Where to";
+const DUMPS: &str = "Streams instead of subvolumes";
 const RUN: &str = "How";
 const OUTPUT: &str = "What is told";
 
@@ -131,6 +148,11 @@ pub(crate) enum Mode {
 }
 
 impl Args {
+    /// Whether standard output is for the streams.
+    pub(crate) fn streams_to_stdout(&self) -> bool {
+        self.output_pipe.is_some() && self.output_dir.is_none()
+    }
+
     pub(crate) fn mode(&self) -> Mode {
         match (self.dry_run, self.no_confirm) {
             (true, _) => Mode::Tell,
@@ -200,6 +222,14 @@ mod tests {
         assert_eq!(parse("-P a b").unwrap().parallel.map(NonZeroUsize::get), Some(4));
         assert_eq!(parse("--parallel=2 a b").unwrap().parallel.map(NonZeroUsize::get), Some(2));
         assert!(parse("-P=0 a b").is_err());
+    }
+
+    #[test]
+    fn an_extension_needs_a_directory_and_a_pipeline_must_be_one() {
+        let args = parse("-o d -e .zst a b").unwrap();
+        assert_eq!(args.output_ext, ".zst");
+        assert!(!args.streams_to_stdout() && parse("-O cat a b").unwrap().streams_to_stdout());
+        assert!(parse("-e .zst a b").is_err() && parse("-O cat| a b").is_err());
     }
 
     #[test]

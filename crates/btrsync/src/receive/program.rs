@@ -3,31 +3,24 @@
 //! Its exit status is not enough: it skips what it cannot clone, says so on standard error, and exits
 //! with success. Any error that it prints counts as a failure.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::os::fd::OwnedFd;
+use std::io::{self, BufWriter, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use rustix::event::PollFlags;
-use rustix::fs::{MemfdFlags, OFlags, fcntl_getfl, fcntl_setfl, memfd_create};
-
 use super::error::ReceiveError;
 use crate::Cancel;
 use crate::cancel::is_cancelled;
-use crate::text::escaped;
+use crate::process::{Feed, Words};
 
-/// How much of its last words is kept, in bytes.
-const STDERR_KEPT: u64 = 4096;
 const BUFFER: usize = 256 * 1024;
 
 /// A running `btrfs receive`. Dropped before its end, it is killed.
 #[derive(Debug)]
 pub(super) struct Program {
     child: Child,
-    stdin: Option<BufWriter<Input>>,
-    stderr: File,
+    stdin: Option<BufWriter<Feed>>,
+    stderr: Words,
     path: PathBuf,
 }
 
@@ -35,18 +28,17 @@ impl Program {
     /// Starts it on the directory `path`.
     pub(super) fn start(path: &Path, cancel: &Cancel) -> Result<Self, ReceiveError> {
         let failed = |source| ReceiveError::Start { source };
-        let stderr = memfd_create(c"stderr", MemfdFlags::CLOEXEC).map_err(|e| failed(e.into()))?;
-        let stderr = File::from(stderr);
+        let stderr = Words::new().map_err(failed)?;
         let mut child = Command::new("btrfs")
             .args(["receive".as_ref(), path.as_os_str()])
             // Ctrl-C and Ctrl-Z are for us alone: it would die of the one and stop at the other.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(stderr.try_clone().map_err(failed)?)
+            .stderr(stderr.stdio().map_err(failed)?)
             .spawn()
             .map_err(failed)?;
-        let stdin = child.stdin.take().map(|stdin| Input::new(stdin.into(), cancel));
+        let stdin = child.stdin.take().map(|stdin| Feed::new(stdin.into(), cancel));
         let stdin = stdin.transpose().map_err(failed)?;
         let stdin = stdin.map(|input| BufWriter::with_capacity(BUFFER, input));
         Ok(Self { child, stdin, stderr, path: path.to_path_buf() })
@@ -106,21 +98,13 @@ impl Program {
         ReceiveError::Program { path: self.path.clone(), status: status.to_string(), stderr }
     }
 
-    /// Returns the end of what it has said, in one line, without its progress.
     fn last_words(&mut self) -> String {
-        let mut bytes = Vec::new();
-        let end = self.stderr.seek(SeekFrom::End(0)).unwrap_or(0);
-        let from = SeekFrom::Start(end.saturating_sub(STDERR_KEPT));
-        let kept = self.stderr.seek(from).map(|_| (&mut self.stderr).take(STDERR_KEPT));
-        let _ = kept.and_then(|mut kept| kept.read_to_end(&mut bytes));
-        let text = String::from_utf8_lossy(&bytes);
-        let lines = text.lines().map(str::trim).filter(|line| !is_progress(line));
-        lines.map(|line| escaped(line).to_string()).collect::<Vec<_>>().join("; ")
+        self.stderr.last(is_progress)
     }
 }
 
 fn is_progress(line: &str) -> bool {
-    line.is_empty() || line.starts_with("At subvol ") || line.starts_with("At snapshot ")
+    line.starts_with("At subvol ") || line.starts_with("At snapshot ")
 }
 
 impl Drop for Program {
@@ -129,36 +113,5 @@ impl Drop for Program {
         // Both fail only where it has ended and been waited for already.
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// The standard input of the program; a write to it waits for room or for a cancellation.
-#[derive(Debug)]
-struct Input {
-    pipe: File,
-    cancel: Cancel,
-}
-
-impl Input {
-    fn new(pipe: OwnedFd, cancel: &Cancel) -> io::Result<Self> {
-        // Only this end of the pipe; that of the program keeps blocking.
-        fcntl_setfl(&pipe, fcntl_getfl(&pipe)? | OFlags::NONBLOCK)?;
-        Ok(Self { pipe: File::from(pipe), cancel: cancel.clone() })
-    }
-}
-
-impl Write for Input {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            self.cancel.wait(&self.pipe, PollFlags::OUT)?;
-            match self.pipe.write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                other => return other,
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

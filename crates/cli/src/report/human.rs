@@ -26,6 +26,8 @@ pub(super) struct Human {
     verbose: bool,
     quiet: u8,
     parallel: bool,
+    /// Whether standard output is for something else.
+    aside: bool,
     progress: Progress,
 }
 
@@ -40,15 +42,20 @@ impl Human {
         } else {
             Progress::None
         };
-        let parallel = args.parallel.is_some();
-        Self { verbose: args.verbose, quiet: args.quiet, parallel, progress }
+        let (parallel, aside) = (args.parallel.is_some(), args.streams_to_stdout());
+        Self { verbose: args.verbose, quiet: args.quiet, parallel, aside, progress }
     }
 
     /// Prints a line for people who did not ask for quiet.
     fn say(&self, line: &str) {
         if self.quiet == 0 {
-            self.beside_bars(|| write_line(io::stdout(), line));
+            self.beside_bars(|| write_line(self.out(), line));
         }
+    }
+
+    /// Where what is not an error goes.
+    fn out(&self) -> Box<dyn Write> {
+        if self.aside { Box::new(io::stderr()) } else { Box::new(io::stdout()) }
     }
 
     fn complain(&self, line: &str) {
@@ -123,7 +130,7 @@ impl Report for Human {
     }
 
     fn question(&self) -> Box<dyn Write> {
-        Box::new(io::stdout())
+        self.out()
     }
 
     fn progress_period(&self) -> Option<Duration> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use btrsync_kernel as kernel;
 
+use super::dump::DumpError;
 use crate::receive::ReceiveError;
 use crate::text::escaped;
 
@@ -118,6 +119,9 @@ pub enum RootError {
     /// A stream could not be received.
     #[error(transparent)]
     Receive(#[from] ReceiveError),
+    /// A stream could not be dumped.
+    #[error(transparent)]
+    Dump(#[from] DumpError),
     /// The root cannot do this at all.
     #[error("{root} cannot {operation}")]
     Unsupported {
@@ -155,6 +159,7 @@ impl RootError {
                 source.raw_os_error()
             }
             Self::Receive(error) => error.raw_os_error(),
+            Self::Dump(error) => error.raw_os_error(),
             _ => None,
         }
     }
@@ -170,6 +175,7 @@ impl RootError {
         match self {
             Self::Send { .. } => self.raw_os_error() == Some(EPIPE),
             Self::Receive(error) => error.is_end_of_flow(),
+            Self::Dump(error) => error.is_end_of_flow(),
             Self::Cancelled => true,
             _ => false,
         }

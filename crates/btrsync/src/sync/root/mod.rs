@@ -4,14 +4,17 @@
 //! with each method of [`BtrfsRoot`].
 
 mod contract;
+pub mod dump;
 mod error;
 pub mod local;
 
 pub use contract::{BtrfsRoot, Completion, RootFactory, RootOptions, Scope, SendRequest};
+pub use dump::{DumpError, DumpRoot, DumpTarget, Pipeline, PipelineError};
 pub use error::RootError;
 pub use local::LocalRoot;
 
 pub use crate::receive::{Received, StreamMeta};
+use crate::thread;
 
 /// A protocol for which there is no root.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,4 +41,17 @@ pub fn default_root(protocol: &str) -> Result<&'static dyn RootFactory, UnknownP
         "local" => Ok(&local::Local),
         other => Err(UnknownProtocol(other.to_owned())),
     }
+}
+
+/// Starts blocking work on a thread; its end is the completion.
+fn start<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RootError> + Send + 'static,
+) -> Result<Completion<T>, RootError> {
+    let end =
+        thread::run(work).map_err(|source| RootError::System { what: "start a thread", source })?;
+    Ok(Box::pin(async {
+        end.await.unwrap_or_else(|source| {
+            Err(RootError::System { what: "run a thread to its end", source })
+        })
+    }))
 }

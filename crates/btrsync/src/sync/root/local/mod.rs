@@ -19,11 +19,11 @@ use self::locate::Located;
 use self::lock::Locks;
 use super::contract::{BtrfsRoot, Completion, RootFactory, RootOptions, SendRequest};
 use super::error::RootError;
+use super::start;
 use crate::Flow;
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{self, Received, StreamMeta};
 use crate::text::escaped;
-use crate::thread;
 
 /// Makes roots on this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -65,20 +65,7 @@ impl LocalRoot {
 async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RootError> + Send + 'static,
 ) -> Result<T, RootError> {
-    started(work)?.await
-}
-
-/// Starts blocking work on a thread; its end is the completion.
-fn started<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, RootError> + Send + 'static,
-) -> Result<Completion<T>, RootError> {
-    let end =
-        thread::run(work).map_err(|source| RootError::System { what: "start a thread", source })?;
-    Ok(Box::pin(async {
-        end.await.unwrap_or_else(|source| {
-            Err(RootError::System { what: "run a thread to its end", source })
-        })
-    }))
+    start(work)?.await
 }
 
 #[async_trait]
@@ -133,7 +120,7 @@ impl BtrfsRoot for LocalRoot {
         let sends = on_thread(move || send::prepare(&shared, &vols, parent, &clones)).await?;
         let (writer, flow) = Flow::pipe(request.cancel)
             .map_err(|source| RootError::System { what: "make a pipe", source })?;
-        let sent = started(move || send::run(&sends, &writer))?;
+        let sent = start(move || send::run(&sends, &writer))?;
         Ok((flow, sent))
     }
 
@@ -145,6 +132,6 @@ impl BtrfsRoot for LocalRoot {
     ) -> Result<Completion<Vec<Received>>, RootError> {
         let path = path.to_path_buf();
         let into = self.blocking(move |shared| directory::open_locked(shared, &path)).await?;
-        started(move || receive::receive(flow, &into, &meta).map_err(RootError::from))
+        start(move || receive::receive(flow, &into, &meta).map_err(RootError::from))
     }
 }

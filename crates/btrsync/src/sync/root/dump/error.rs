@@ -1,0 +1,112 @@
+//! What can go wrong while a stream is dumped.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use btrsync_stream as stream;
+
+use crate::cancel::is_cancelled;
+use crate::text::escaped;
+
+/// The failure of a dump. Nothing is left under its name.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DumpError {
+    /// The stream is damaged or breaks off.
+    #[error("{0}")]
+    Stream(#[source] stream::Error),
+    /// The stream names its subvolume in a way that no file can be named.
+    #[error(
+        "the stream names its subvolume {}, which cannot be part of a file name",
+        escaped(name)
+    )]
+    BadName {
+        /// The name.
+        name: OsString,
+    },
+    /// Both names that the dump could have are taken.
+    #[error("{} already exists", escaped(path))]
+    Exists {
+        /// The second of them.
+        path: PathBuf,
+    },
+    /// A file operation failed.
+    #[error("cannot {what} {}: {source}", escaped(path))]
+    Io {
+        /// What could not be done.
+        what: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The dump could not be written.
+    #[error("cannot write the dump: {0}")]
+    Write(#[source] io::Error),
+    /// The pipes between the stages could not be made.
+    #[error("cannot connect the pipeline: {0}")]
+    Pipe(#[source] io::Error),
+    /// A stage of the pipeline could not be started.
+    #[error("cannot start '{name}' in the pipeline: {source}")]
+    Start {
+        /// Its program, escaped.
+        name: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A stage of the pipeline failed.
+    #[error("'{name}' in the pipeline failed ({status}){}", said(stderr))]
+    Stage {
+        /// Its program, escaped.
+        name: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// The end of what it said, escaped.
+        stderr: String,
+    },
+    /// The pipeline ended before it had read everything.
+    #[error("the pipeline stopped reading before the end of the stream")]
+    Unread,
+    /// The dump was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+fn said(stderr: &str) -> String {
+    if stderr.is_empty() { String::new() } else { format!(": {stderr}") }
+}
+
+impl DumpError {
+    /// Returns the errno at the bottom of the failure, if there is one.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match self {
+            Self::Io { source, .. } | Self::Start { source, .. } => source.raw_os_error(),
+            Self::Write(source) | Self::Pipe(source) => source.raw_os_error(),
+            Self::Stream(stream::Error::Read { source, .. }) => source.raw_os_error(),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a stage died because the next one no longer read.
+    pub(super) fn is_broken_pipe(&self) -> bool {
+        const SIGPIPE: i32 = 13;
+        matches!(self, Self::Stage { status, .. } if status.signal() == Some(SIGPIPE))
+    }
+
+    /// Returns whether this is what a dump sees when the sender has failed.
+    pub(crate) fn is_end_of_flow(&self) -> bool {
+        matches!(self, Self::Stream(stream::Error::Truncated { .. }) | Self::Cancelled)
+    }
+}
+
+impl From<stream::Error> for DumpError {
+    fn from(error: stream::Error) -> Self {
+        match error {
+            stream::Error::Read { source, .. } if is_cancelled(&source) => Self::Cancelled,
+            other => Self::Stream(other),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The file of a dump. Under its name stands a whole dump or nothing.
+//!
+//! It is written under a name of its own and linked to the final one when it is on disk. As long as it
+//! is written it is locked, which tells it from what a dead run has left.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{
+    AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags, flock, fstat, linkat, openat,
+    renameat_with, unlinkat,
+};
+use rustix::io::Errno;
+use uuid::Uuid;
+
+use super::error::DumpError;
+
+const PREFIX: &[u8] = b".btrsync-";
+const SUFFIX: &[u8] = b".dump";
+const NAME_MAX: usize = 255;
+
+/// A dump on its way. Dropped before it is published, it is removed.
+#[derive(Debug)]
+pub(super) struct DumpFile<'a> {
+    dir: &'a File,
+    path: &'a Path,
+    temporary: OsString,
+    file: File,
+}
+
+impl<'a> DumpFile<'a> {
+    /// Creates the temporary file in an open directory.
+    pub(super) fn create(dir: &'a File, path: &'a Path, uuid: Uuid) -> Result<Self, DumpError> {
+        let temporary = temporary_name(uuid);
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let failed = |error| io("create", path.join(&temporary), error);
+        let file = openat(dir, &temporary, flags, Mode::from_raw_mode(0o600)).map_err(failed)?;
+        let dump = Self { dir, path, temporary: temporary.clone(), file: File::from(file) };
+        flock(&dump.file, FlockOperation::LockExclusive).map_err(failed)?;
+        // Between the two calls it looked like that of a dead run, and may have been removed.
+        match fstat(&dump.file).map_err(failed)?.st_nlink {
+            0 => Err(failed(Errno::AGAIN)),
+            _ => Ok(dump),
+        }
+    }
+
+    /// Returns a handle to write with.
+    pub(super) fn writer(&self) -> Result<File, DumpError> {
+        self.file.try_clone().map_err(DumpError::Write)
+    }
+
+    /// Puts the dump on disk and gives it the first of `names` that is free.
+    pub(super) fn publish(self, names: &[OsString]) -> Result<OsString, DumpError> {
+        let path = |name: &OsString| self.path.join(name);
+        let written =
+            |source| DumpError::Io { what: "write to disk", path: path(&self.temporary), source };
+        self.file.sync_all().map_err(written)?;
+        for name in names {
+            match self.rename(name) {
+                Ok(()) => {
+                    self.dir.sync_all().map_err(|source| DumpError::Io {
+                        what: "make durable",
+                        path: path(name),
+                        source,
+                    })?;
+                    return Ok(name.clone());
+                }
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(io("rename the dump to", path(name), error)),
+            }
+        }
+        Err(DumpError::Exists { path: names.last().map(path).unwrap_or_default() })
+    }
+
+    /// Renames without ever replacing; not every filesystem knows how in one call.
+    fn rename(&self, name: &OsStr) -> rustix::io::Result<()> {
+        match renameat_with(self.dir, &self.temporary, self.dir, name, RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                linkat(self.dir, &self.temporary, self.dir, name, AtFlags::empty())
+            }
+            other => other,
+        }
+    }
+}
+
+impl Drop for DumpFile<'_> {
+    fn drop(&mut self) {
+        // After a rename it is gone; what cannot be removed now, the next run removes.
+        let _ = unlinkat(self.dir, &self.temporary, AtFlags::empty());
+    }
+}
+
+fn io(what: &'static str, path: PathBuf, error: Errno) -> DumpError {
+    DumpError::Io { what, path, source: error.into() }
+}
+
+fn temporary_name(uuid: Uuid) -> OsString {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64);
+    let id = format!("{:016x}{now:016x}", uuid.as_u64_pair().1);
+    OsString::from_vec([PREFIX, id.as_bytes(), SUFFIX].concat())
+}
+
+fn is_temporary_name(name: &[u8]) -> bool {
+    let id = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
+    id.is_some_and(|id| id.len() == 32 && id.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Returns the names that a dump may get: that of its first volume, and if that is taken one that also
+/// has its UUID.
+pub(super) fn names(
+    first: &OsStr,
+    uuid: Uuid,
+    several: bool,
+    extension: &OsStr,
+) -> Result<Vec<OsString>, DumpError> {
+    let et_al = if several { "_et-al" } else { "" };
+    let with_uuid = format!(".{uuid}");
+    let name = |middle: &str| {
+        let end = [middle, et_al, ".btrfs_stream"].concat();
+        OsString::from_vec([first.as_bytes(), end.as_bytes(), extension.as_bytes()].concat())
+    };
+    let names = vec![name(""), name(&with_uuid)];
+    let bytes = first.as_bytes();
+    let legal = !bytes.is_empty() && !bytes.iter().any(|c| matches!(c, b'/' | 0));
+    match legal && names.iter().all(|name| name.len() <= NAME_MAX) {
+        true => Ok(names),
+        false => Err(DumpError::BadName { name: first.to_os_string() }),
+    }
+}
+
+/// Removes the temporary files of dead runs from a directory.
+pub(super) fn remove_leftovers(dir: &File, path: &Path) -> Result<(), DumpError> {
+    let entries = Dir::read_from(dir).map_err(|error| io("read", path.to_path_buf(), error))?;
+    for entry in entries {
+        let entry = entry.map_err(|error| io("read", path.to_path_buf(), error))?;
+        let name = entry.file_name();
+        if is_temporary_name(name.to_bytes())
+            && is_abandoned(dir, OsStr::from_bytes(name.to_bytes()))
+        {
+            let shown = || path.join(OsStr::from_bytes(name.to_bytes()));
+            unlinkat(dir, name, AtFlags::empty())
+                .map_err(|e| io("remove the leftover", shown(), e))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether nobody writes a temporary file any more.
+fn is_abandoned(dir: &File, name: &OsStr) -> bool {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = openat(dir, name, flags, Mode::empty());
+    file.is_ok_and(|file| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dump_is_named_after_its_first_volume_and_then_by_uuid() {
+        let uuid = Uuid::from_u128(7);
+        let names =
+            |several, ext: &str| names(OsStr::new("day"), uuid, several, OsStr::new(ext)).unwrap();
+        assert_eq!(names(false, "")[0], "day.btrfs_stream");
+        assert_eq!(names(true, ".zst")[0], "day_et-al.btrfs_stream.zst");
+        assert_eq!(names(false, "")[1], format!("day.{uuid}.btrfs_stream").as_str());
+        assert!(super::names(OsStr::new("a/b"), uuid, false, OsStr::new("")).is_err());
+        assert!(super::names(OsStr::new(&"x".repeat(250)), uuid, false, OsStr::new("")).is_err());
+    }
+
+    #[test]
+    fn what_a_dead_run_left_is_removed_and_what_a_living_one_writes_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = File::open(home.path()).unwrap();
+        let dead = temporary_name(Uuid::from_u128(1));
+        std::fs::write(home.path().join(&dead), "x").unwrap();
+        let living = DumpFile::create(&dir, home.path(), Uuid::from_u128(2)).unwrap();
+        remove_leftovers(&dir, home.path()).unwrap();
+        let left: Vec<_> =
+            std::fs::read_dir(home.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left, [living.temporary.clone()]);
+    }
+
+    #[test]
+    fn a_dump_never_replaces_another() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = File::open(home.path()).unwrap();
+        std::fs::write(home.path().join("a"), "old").unwrap();
+        let dump = |names: &[&str]| {
+            let names: Vec<OsString> = names.iter().map(OsString::from).collect();
+            DumpFile::create(&dir, home.path(), Uuid::nil()).unwrap().publish(&names)
+        };
+        assert_eq!(dump(&["a", "b"]).unwrap(), "b");
+        assert!(matches!(dump(&["a", "b"]), Err(DumpError::Exists { .. })));
+        assert_eq!(std::fs::read(home.path().join("a")).unwrap(), b"old");
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 2, "no temporary file is left");
+    }
+}

@@ -1,0 +1,198 @@
+//! A root that writes streams to files or through a pipeline instead of receiving them.
+//!
+//! What it holds is told by another root, which is only compared against: nobody knows what became of
+//! the dumps. The stream is read frame by frame on its way, so that no dump is ever published that is
+//! damaged or breaks off.
+
+mod error;
+mod file;
+mod pipeline;
+mod stages;
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use btrsync_stream::{Command, Frame, FrameReader};
+
+pub use self::error::DumpError;
+use self::file::DumpFile;
+pub use self::pipeline::{Pipeline, PipelineError};
+use self::stages::Stages;
+use super::contract::{BtrfsRoot, Completion, SendRequest};
+use super::error::RootError;
+use super::start;
+use crate::Flow;
+use crate::btrfs::{Forest, Subvolume};
+use crate::receive::{Received, StreamMeta};
+
+/// Where dumps go.
+#[derive(Debug)]
+pub enum DumpTarget {
+    /// To files in a directory, with something appended to their names.
+    Directory {
+        /// The directory that the paths of [`BtrfsRoot::receive`] are relative to.
+        path: PathBuf,
+        /// What is appended, such as `.zst`.
+        extension: OsString,
+        /// Whether missing directories are created.
+        create: bool,
+    },
+    /// To an open file, one after another.
+    Stream(File),
+}
+
+/// A root that dumps what it receives; see the [module](self).
+#[derive(Debug)]
+pub struct DumpRoot {
+    compared: Arc<dyn BtrfsRoot>,
+    sink: Arc<Sink>,
+}
+
+#[derive(Debug)]
+struct Sink {
+    target: DumpTarget,
+    pipeline: Option<Pipeline>,
+    /// Held while a stream is written to one that all share.
+    turn: Mutex<()>,
+}
+
+impl DumpRoot {
+    /// Makes a root that has what `compared` has, and dumps to `target`, through `pipeline` if given.
+    pub fn new(
+        compared: Arc<dyn BtrfsRoot>,
+        target: DumpTarget,
+        pipeline: Option<Pipeline>,
+    ) -> Self {
+        let turn = Mutex::new(());
+        Self { compared, sink: Arc::new(Sink { target, pipeline, turn }) }
+    }
+
+    fn unsupported(&self, operation: &'static str) -> RootError {
+        RootError::Unsupported { root: self.name(), operation }
+    }
+}
+
+#[async_trait]
+impl BtrfsRoot for DumpRoot {
+    fn name(&self) -> String {
+        self.compared.name()
+    }
+
+    async fn list(&self) -> Result<Forest, RootError> {
+        self.compared.list().await
+    }
+
+    async fn show(&self, path: &Path) -> Result<Subvolume, RootError> {
+        self.compared.show(path).await
+    }
+
+    /// Returns nothing: a dump whose name is taken gets another one.
+    async fn occupied(&self, _: &[PathBuf]) -> Result<Vec<PathBuf>, RootError> {
+        Ok(Vec::new())
+    }
+
+    /// Locks nothing: two runs can dump into one directory.
+    async fn lock(&self, _: &Path) -> Result<(), RootError> {
+        Ok(())
+    }
+
+    async fn send(&self, _: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {
+        Err(self.unsupported("send"))
+    }
+
+    async fn receive(
+        &self,
+        flow: Flow,
+        path: &Path,
+        meta: StreamMeta,
+    ) -> Result<Completion<Vec<Received>>, RootError> {
+        let (sink, path) = (Arc::clone(&self.sink), path.to_path_buf());
+        start(move || sink.dump(flow, &path, &meta).map_err(RootError::from))
+    }
+}
+
+impl Sink {
+    fn dump(
+        &self,
+        flow: Flow,
+        below: &Path,
+        meta: &StreamMeta,
+    ) -> Result<Vec<Received>, DumpError> {
+        match &self.target {
+            DumpTarget::Directory { path, extension, create } => {
+                let path = path.join(below);
+                let dir = open_directory(&path, *create)?;
+                file::remove_leftovers(&dir, &path)?;
+                self.to_file(flow, &dir, &path, extension, meta)
+            }
+            DumpTarget::Stream(file) => {
+                let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+                let output = file.try_clone().map_err(DumpError::Write)?;
+                let stages = Stages::start(self.pipeline.as_ref(), output, flow.cancel())?;
+                copy(flow, stages)
+            }
+        }
+    }
+
+    fn to_file(
+        &self,
+        flow: Flow,
+        dir: &File,
+        path: &Path,
+        extension: &OsStr,
+        meta: &StreamMeta,
+    ) -> Result<Vec<Received>, DumpError> {
+        let uuid = meta.uuids.first().copied().flatten().unwrap_or_default();
+        let dump = DumpFile::create(dir, path, uuid)?;
+        let stages = Stages::start(self.pipeline.as_ref(), dump.writer()?, flow.cancel())?;
+        let received = copy(flow, stages)?;
+        let Some(first) = received.first() else { return Ok(received) };
+        let names = file::names(&first.name, first.uuid, received.len() > 1, extension)?;
+        dump.publish(&names)?;
+        Ok(received)
+    }
+}
+
+fn open_directory(path: &Path, create: bool) -> Result<File, DumpError> {
+    let failed = |what| move |source| DumpError::Io { what, path: path.to_path_buf(), source };
+    if create {
+        std::fs::create_dir_all(path).map_err(failed("create the directory"))?;
+    }
+    File::open(path).map_err(failed("open the directory"))
+}
+
+/// Copies all streams of a flow, checking each frame, and returns the subvolumes in them.
+fn copy(flow: Flow, mut stages: Stages) -> Result<Vec<Received>, DumpError> {
+    let mut frames = FrameReader::new(flow);
+    let mut received = Vec::new();
+    while let Some(frame) = frames.next_frame()? {
+        if let Some(header) = frame.header() {
+            stages.write(&header.encode())?;
+        }
+        received.extend(begun(&frame)?);
+        stages.write(frame.raw())?;
+    }
+    stages.finish()?;
+    Ok(received)
+}
+
+/// Returns the subvolume that a frame begins, if it does.
+fn begun(frame: &Frame<'_>) -> Result<Option<Received>, DumpError> {
+    if !frame.kind().names_subvolume() {
+        return Ok(None);
+    }
+    match Command::decode(frame)? {
+        Command::Subvol { path, uuid, .. } | Command::Snapshot { path, uuid, .. } => {
+            let name = OsString::from_vec(path.to_vec());
+            match name.as_bytes().contains(&b'/') {
+                true => Err(DumpError::BadName { name }),
+                false => Ok(Some(Received { name, uuid })),
+            }
+        }
+        _ => Ok(None),
+    }
+}
