@@ -40,6 +40,8 @@ pub mod sync;
 pub mod text;
 mod thread;
 
+/// The codec of the send stream; its errors are part of ours.
+pub use btrsync_stream as stream;
 pub use cancel::Cancel;
 pub use flow::{Counter, Flow};
 pub use receive::ReceiveError;

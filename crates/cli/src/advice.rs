@@ -3,8 +3,8 @@
 
 use std::fmt::Display;
 
-use btrsync::ReceiveError;
 use btrsync::sync::root::{DumpError, RootError};
+use btrsync::{ReceiveError, stream};
 
 use crate::exit::Exit;
 
@@ -92,6 +92,13 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
         RootError::Send { .. } if error.raw_os_error() == Some(EAGAIN) => {
             "the source is being deduplicated; run again when that is done"
         }
+        RootError::NeedsParent { .. } => {
+            "receive its parent first; only a new full stream does without"
+        }
+        RootError::StreamFile { source: stream::Error::BadMagic { .. }, .. } => {
+            "name a file made by 'btrfs send' or 'btrsync -o', plain or compressed with zstd"
+        }
+        RootError::StreamFile { .. } => "make the file again; nothing of it was used",
         RootError::System { .. } => "check the system's limits ('ulimit -a') and run again",
         _ => return None,
     })

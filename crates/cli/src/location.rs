@@ -19,6 +19,15 @@ pub(crate) struct Location {
 }
 
 impl Location {
+    /// Makes the place of a regular file one of streams.
+    pub(crate) fn or_file(self) -> Self {
+        let is_file = std::fs::metadata(&self.rest).is_ok_and(|metadata| metadata.is_file());
+        match self.protocol == "local" && is_file {
+            true => Self { protocol: "file".to_owned(), ..self },
+            false => self,
+        }
+    }
+
     /// Returns the maker of roots for this place.
     pub(crate) fn factory(&self) -> Result<&'static dyn RootFactory, Failure> {
         default_root(&self.protocol).map_err(|unknown| match self.protocol.as_str() {

@@ -48,14 +48,14 @@ struct Filter {
 impl Source {
     /// Finds the root of a SOURCE argument and what it selects there.
     pub(crate) async fn find(argument: &OsStr, args: &Args) -> Result<Self, Failure> {
-        let place = location::parse(argument);
+        let place = location::parse(argument).or_file();
         let factory = place.factory()?;
         let options = RootOptions { scope: args.scope, ..RootOptions::default() };
         let found = Found::look(&place.rest, factory).await?;
         let (root, base) = factory.get_root(&found.path, &options).await?;
         let what = found.what(&base)?;
         let filter = Filter::new(args, &what, &found, &base)?;
-        let directory = matches!(what, What::Below(_)).then(|| found.path.clone());
+        let directory = matches!(found.kind, Kind::Directory).then(|| found.path.clone());
         let location = Location { rest: found.path.into(), ..place };
         let (argument, scope) = (argument.to_os_string(), args.scope);
         Ok(Self { root, what, argument, directory, filter, location, scope })
@@ -67,6 +67,11 @@ impl Source {
         let options = RootOptions { scope: self.scope, readonly: false, ..RootOptions::default() };
         let (root, _) = factory.get_root(Path::new(&self.location.rest), &options).await?;
         Ok(root.list().await?)
+    }
+
+    /// Whether the parent of each volume is given and cannot be chosen.
+    pub(crate) fn has_fixed_parents(&self) -> bool {
+        self.location.protocol == "file"
     }
 
     /// Whether a volume of the root is to be sent.
@@ -95,6 +100,7 @@ struct Found {
 
 enum Kind {
     Directory,
+    File,
     /// The pattern below the directory.
     Pattern(Vec<u8>),
     /// The name of the subvolume in the directory; empty where it is the directory itself.
@@ -107,6 +113,9 @@ impl Found {
         factory: &dyn btrsync::sync::root::RootFactory,
     ) -> Result<Self, Failure> {
         let path = Path::new(argument);
+        if std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+            return Ok(Self { path: path.to_path_buf(), kind: Kind::File });
+        }
         if is_pattern(argument.as_bytes()) && std::fs::symlink_metadata(path).is_err() {
             return Ok(Self::pattern(argument.as_bytes()));
         }
@@ -153,7 +162,7 @@ impl Found {
     /// What this selects below `base`, the path of its directory in the root.
     fn what(&self, base: &Path) -> Result<What, Failure> {
         Ok(match &self.kind {
-            Kind::Directory => What::Below(base.to_path_buf()),
+            Kind::Directory | Kind::File => What::Below(base.to_path_buf()),
             Kind::Subvolume(name) if name.is_empty() => What::Exactly(base.to_path_buf()),
             Kind::Subvolume(name) => What::Exactly(base.join(name)),
             Kind::Pattern(pattern) => What::Matching(below(base, pattern)?),

@@ -39,7 +39,7 @@ impl Target {
         match dump(args, create_recvpath)? {
             None => Ok(Self { root, path, argument, dumps: false }),
             Some((target, path)) => {
-                let root = Arc::new(DumpRoot::new(root, target, args.output_pipe.clone()));
+                let root = Arc::new(DumpRoot::new(Some(root), target, args.output_pipe.clone()));
                 Ok(Self { root, path, argument, dumps: true })
             }
         }

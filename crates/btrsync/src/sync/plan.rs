@@ -90,7 +90,8 @@ impl<'a> Planner<'a> {
     }
 
     fn is_wanted(&self, vol: &Subvolume) -> bool {
-        self.hooks.call_target(vol)
+        vol.read_only
+            && self.hooks.call_target(vol)
             && (self.options.transfer_existing || !self.view.is_present(vol))
     }
 

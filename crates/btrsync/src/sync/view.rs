@@ -74,6 +74,12 @@ impl<'a> View<'a> {
         self.src.index(vol).is_some_and(|index| self.present[index])
     }
 
+    /// Returns whether a volume can be the parent of others at this point of the run.
+    pub fn is_usable(&self, vol: &Subvolume) -> bool {
+        let index = self.src.index(vol);
+        index.is_some_and(|index| matches!(self.standing[index], Standing::Usable { .. }))
+    }
+
     /// Returns the nearest COW ancestor that can be the parent of a volume: one that the destination
     /// has, those sent earlier in this run included. It is the volume itself where the destination
     /// has that.

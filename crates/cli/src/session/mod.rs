@@ -105,6 +105,7 @@ impl Session<'_> {
         let plan = sync.plan_between(&src, &dst, &options);
         summary.planned += plan.steps().count();
         self.report.preview(&Preview::new(&source, target, &plan, &transfer, self.args));
+        plan.steps().try_for_each(|step| source.root.check(step))?;
         check::names_are_free(&plan, &transfer, target).await?;
         match self.proceed(&plan)? {
             Answer::Yes => {}
@@ -126,6 +127,11 @@ impl Session<'_> {
         let mut hooks = Hooks::default().target(move |vol| selecting.selects(vol));
         if self.args.incremental_only {
             hooks = hooks.check(|_, parent| parent.is_some());
+        }
+        if source.has_fixed_parents() {
+            hooks = hooks.parent(|view, vol| {
+                view.source().parent(vol).filter(|parent| view.is_usable(parent))
+            });
         }
         let options = SyncOptions {
             batch: self.args.batch,

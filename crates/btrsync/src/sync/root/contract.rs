@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use super::error::RootError;
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{Received, StreamMeta};
+use crate::sync::plan::Step;
 use crate::{Cancel, Flow};
 
 /// The end of an operation that has been started; it must be awaited to know how it ended.
@@ -47,6 +48,17 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
     ///
     /// Fails with [`RootError::Locked`] at once where another run does that.
     async fn lock(&self, path: &Path) -> Result<(), RootError>;
+
+    /// Tells whether a step can be sent, before anything is; for a root that can send with any parent
+    /// it always can.
+    ///
+    /// # Errors
+    ///
+    /// [`RootError::NeedsParent`] where another parent than that of the step is needed.
+    fn check(&self, step: &Step) -> Result<(), RootError> {
+        let _ = step;
+        Ok(())
+    }
 
     /// Starts a send. The flow ends when the completion does.
     async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError>;

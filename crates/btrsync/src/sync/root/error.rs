@@ -122,6 +122,33 @@ pub enum RootError {
     /// A stream could not be dumped.
     #[error(transparent)]
     Dump(#[from] DumpError),
+    /// A stream file cannot be used.
+    #[error("{} is not a usable stream file: {source}", escaped(path))]
+    StreamFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: btrsync_stream::Error,
+    },
+    /// A stream file could not be passed on.
+    #[error("cannot send {}: {source}", escaped(path))]
+    StreamPipe {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The destination lacks the parent of an incremental stream.
+    #[error(
+        "the stream of {} needs its parent {parent} at the destination, and that is not there",
+        escaped(vol)
+    )]
+    NeedsParent {
+        /// The volume.
+        vol: PathBuf,
+        /// The UUID of the parent.
+        parent: uuid::Uuid,
+    },
     /// The root cannot do this at all.
     #[error("{root} cannot {operation}")]
     Unsupported {
@@ -154,6 +181,7 @@ impl RootError {
             Self::Open { source, .. }
             | Self::CreateDirectory { source, .. }
             | Self::Lock { source, .. }
+            | Self::StreamPipe { source, .. }
             | Self::System { source, .. } => source.raw_os_error(),
             Self::List { source, .. } | Self::Show { source, .. } | Self::Send { source, .. } => {
                 source.raw_os_error()
@@ -173,7 +201,7 @@ impl RootError {
     pub(crate) fn is_consequence(&self) -> bool {
         const EPIPE: i32 = 32;
         match self {
-            Self::Send { .. } => self.raw_os_error() == Some(EPIPE),
+            Self::Send { .. } | Self::StreamPipe { .. } => self.raw_os_error() == Some(EPIPE),
             Self::Receive(error) => error.is_end_of_flow(),
             Self::Dump(error) => error.is_end_of_flow(),
             Self::Cancelled => true,

@@ -6,11 +6,13 @@
 mod contract;
 pub mod dump;
 mod error;
+pub mod file;
 pub mod local;
 
 pub use contract::{BtrfsRoot, Completion, RootFactory, RootOptions, Scope, SendRequest};
 pub use dump::{DumpError, DumpRoot, DumpTarget, Pipeline, PipelineError};
 pub use error::RootError;
+pub use file::FileRoot;
 pub use local::LocalRoot;
 
 pub use crate::receive::{Received, StreamMeta};
@@ -18,10 +20,10 @@ use crate::thread;
 
 /// A protocol for which there is no root.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown protocol '{}'; known: local", .0.escape_debug())]
+#[error("unknown protocol '{}'; known: local, file, file-dump", .0.escape_debug())]
 pub struct UnknownProtocol(pub String);
 
-/// Returns the maker of roots for a protocol: `local`.
+/// Returns the maker of roots for a protocol: `local`, `file` or `file-dump`.
 ///
 /// # Errors
 ///
@@ -34,13 +36,22 @@ pub struct UnknownProtocol(pub String);
 ///
 /// assert!(default_root("local").is_ok());
 /// let error = default_root("gopher").unwrap_err();
-/// assert_eq!(error.to_string(), "unknown protocol 'gopher'; known: local");
+/// assert_eq!(error.to_string(), "unknown protocol 'gopher'; known: local, file, file-dump");
 /// ```
 pub fn default_root(protocol: &str) -> Result<&'static dyn RootFactory, UnknownProtocol> {
     match protocol {
         "local" => Ok(&local::Local),
+        "file" => Ok(&file::StreamFile),
+        "file-dump" => Ok(&dump::Dump),
         other => Err(UnknownProtocol(other.to_owned())),
     }
+}
+
+/// Runs blocking work on a thread and waits for it.
+async fn on_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RootError> + Send + 'static,
+) -> Result<T, RootError> {
+    start(work)?.await
 }
 
 /// Starts blocking work on a thread; its end is the completion.

@@ -22,7 +22,7 @@ pub use self::error::DumpError;
 use self::file::DumpFile;
 pub use self::pipeline::{Pipeline, PipelineError};
 use self::stages::Stages;
-use super::contract::{BtrfsRoot, Completion, SendRequest};
+use super::contract::{BtrfsRoot, Completion, RootFactory, RootOptions, SendRequest};
 use super::error::RootError;
 use super::start;
 use crate::Flow;
@@ -48,8 +48,30 @@ pub enum DumpTarget {
 /// A root that dumps what it receives; see the [module](self).
 #[derive(Debug)]
 pub struct DumpRoot {
-    compared: Arc<dyn BtrfsRoot>,
+    compared: Option<Arc<dyn BtrfsRoot>>,
     sink: Arc<Sink>,
+}
+
+/// Makes dump roots that are compared with nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Dump;
+
+#[async_trait]
+impl RootFactory for Dump {
+    async fn get_root(
+        &self,
+        path: &Path,
+        options: &RootOptions,
+    ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError> {
+        let create = options.create_recvpath;
+        let target =
+            DumpTarget::Directory { path: PathBuf::new(), extension: OsString::new(), create };
+        Ok((Arc::new(DumpRoot::new(None, target, None)), path.to_path_buf()))
+    }
+
+    async fn is_root(&self, path: &Path) -> Result<bool, RootError> {
+        Ok(path.is_dir())
+    }
 }
 
 #[derive(Debug)]
@@ -61,9 +83,10 @@ struct Sink {
 }
 
 impl DumpRoot {
-    /// Makes a root that has what `compared` has, and dumps to `target`, through `pipeline` if given.
+    /// Makes a root that has what `compared` has, or nothing, and dumps to `target`, through `pipeline`
+    /// if given.
     pub fn new(
-        compared: Arc<dyn BtrfsRoot>,
+        compared: Option<Arc<dyn BtrfsRoot>>,
         target: DumpTarget,
         pipeline: Option<Pipeline>,
     ) -> Self {
@@ -79,15 +102,21 @@ impl DumpRoot {
 #[async_trait]
 impl BtrfsRoot for DumpRoot {
     fn name(&self) -> String {
-        self.compared.name()
+        self.compared.as_ref().map_or_else(|| "dump".to_owned(), |root| root.name())
     }
 
     async fn list(&self) -> Result<Forest, RootError> {
-        self.compared.list().await
+        match &self.compared {
+            Some(root) => root.list().await,
+            None => Ok(Forest::default()),
+        }
     }
 
     async fn show(&self, path: &Path) -> Result<Subvolume, RootError> {
-        self.compared.show(path).await
+        match &self.compared {
+            Some(root) => root.show(path).await,
+            None => Err(self.unsupported("show")),
+        }
     }
 
     /// Returns nothing: a dump whose name is taken gets another one.

@@ -19,7 +19,7 @@ use self::locate::Located;
 use self::lock::Locks;
 use super::contract::{BtrfsRoot, Completion, RootFactory, RootOptions, SendRequest};
 use super::error::RootError;
-use super::start;
+use super::{on_thread, start};
 use crate::Flow;
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{self, Received, StreamMeta};
@@ -59,13 +59,6 @@ impl LocalRoot {
         let shared = Arc::clone(&self.shared);
         on_thread(move || work(&shared)).await
     }
-}
-
-/// Runs blocking work on a thread and waits for it.
-async fn on_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, RootError> + Send + 'static,
-) -> Result<T, RootError> {
-    start(work)?.await
 }
 
 #[async_trait]

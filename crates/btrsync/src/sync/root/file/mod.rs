@@ -1,0 +1,182 @@
+//! A stream file as the source of a sync.
+//!
+//! What it holds, and what a receiver must have for that, stands in the streams themselves. The hazard
+//! is that a stream fits one parent only, whatever a planner would like; so a step with any other is
+//! refused before anything is received.
+
+mod forest;
+mod scan;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use btrsync_stream::{Command, CommandKind, FrameReader, Header, Version};
+use uuid::Uuid;
+
+use self::scan::{Section, open, scan, section};
+use super::contract::{BtrfsRoot, Completion, RootFactory, RootOptions, SendRequest};
+use super::error::RootError;
+use super::{on_thread, start};
+use crate::Flow;
+use crate::btrfs::{Forest, Subvolume};
+use crate::receive::{Received, StreamMeta};
+use crate::sync::plan::Step;
+use crate::text::escaped;
+
+/// Makes roots of stream files.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StreamFile;
+
+/// A file with one or more send streams, plain or compressed with zstd.
+#[derive(Debug)]
+pub struct FileRoot {
+    path: PathBuf,
+    sections: Vec<Section>,
+}
+
+impl FileRoot {
+    /// Reads a stream file to its end, and makes a root of what it holds.
+    ///
+    /// # Errors
+    ///
+    /// [`RootError::StreamFile`] where it cannot be read, or is no whole and undamaged stream.
+    pub async fn open(path: &Path) -> Result<Self, RootError> {
+        let path = path.to_path_buf();
+        on_thread(move || match scan(&path) {
+            Ok(sections) => Ok(Self { path, sections }),
+            Err(source) => Err(RootError::StreamFile { path, source }),
+        })
+        .await
+    }
+
+    fn unsupported(&self, operation: &'static str) -> RootError {
+        RootError::Unsupported { root: self.name(), operation }
+    }
+}
+
+#[async_trait]
+impl RootFactory for StreamFile {
+    async fn get_root(
+        &self,
+        path: &Path,
+        _: &RootOptions,
+    ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError> {
+        Ok((Arc::new(FileRoot::open(path).await?), PathBuf::new()))
+    }
+
+    async fn is_root(&self, path: &Path) -> Result<bool, RootError> {
+        Ok(std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file()))
+    }
+}
+
+#[async_trait]
+impl BtrfsRoot for FileRoot {
+    fn name(&self) -> String {
+        escaped(&self.path).to_string()
+    }
+
+    async fn list(&self) -> Result<Forest, RootError> {
+        Ok(forest::forest(&self.sections))
+    }
+
+    async fn show(&self, path: &Path) -> Result<Subvolume, RootError> {
+        let forest = forest::forest(&self.sections);
+        let vol = forest.iter().find(|vol| vol.path == path).cloned();
+        vol.ok_or(RootError::Vanished { path: self.path.join(path) })
+    }
+
+    async fn occupied(&self, _: &[PathBuf]) -> Result<Vec<PathBuf>, RootError> {
+        Err(self.unsupported("receive"))
+    }
+
+    async fn lock(&self, _: &Path) -> Result<(), RootError> {
+        Err(self.unsupported("receive"))
+    }
+
+    fn check(&self, step: &Step) -> Result<(), RootError> {
+        step.vols.iter().try_for_each(|vol| fits(vol, step.parent.as_ref()))
+    }
+
+    async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {
+        request.vols.iter().try_for_each(|vol| fits(vol, request.parent))?;
+        let wanted: Vec<Uuid> = request.vols.iter().filter_map(|vol| vol.uuid).collect();
+        let path = self.path.clone();
+        let (writer, flow) = Flow::pipe(request.cancel)
+            .map_err(|source| RootError::System { what: "make a pipe", source })?;
+        let sent = start(move || copy(&path, &wanted, writer))?;
+        Ok((flow, sent))
+    }
+
+    async fn receive(
+        &self,
+        _: Flow,
+        _: &Path,
+        _: StreamMeta,
+    ) -> Result<Completion<Vec<Received>>, RootError> {
+        Err(self.unsupported("receive"))
+    }
+}
+
+/// Whether a stream can be received with this parent: with the very one that it was made from.
+fn fits(vol: &Subvolume, parent: Option<&Subvolume>) -> Result<(), RootError> {
+    let given = parent.and_then(|parent| parent.uuid);
+    match vol.parent_uuid {
+        Some(needed) if given != Some(needed) => {
+            Err(RootError::NeedsParent { vol: vol.path.clone(), parent: needed })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes the wanted subvolumes of a file, each as a whole stream.
+fn copy(path: &Path, wanted: &[Uuid], writer: OwnedFd) -> Result<(), RootError> {
+    let damaged = |source| RootError::StreamFile { path: path.to_path_buf(), source };
+    let failed = |source| RootError::StreamPipe { path: path.to_path_buf(), source };
+    let source =
+        open(path).map_err(|source| RootError::Open { path: path.to_path_buf(), source })?;
+    let mut frames = FrameReader::new(source);
+    let mut out =
+        Output { to: BufWriter::with_capacity(256 * 1024, File::from(writer)), open: None };
+    while let Some(frame) = frames.next_frame().map_err(damaged)? {
+        if let Some(section) = section(&frame).map_err(damaged)? {
+            out.end().map_err(failed)?;
+            if wanted.contains(&section.uuid) {
+                out.begin(frame.version()).map_err(failed)?;
+            }
+        }
+        match frame.kind() {
+            CommandKind::End => out.end().map_err(failed)?,
+            _ => out.write(frame.raw()).map_err(failed)?,
+        }
+    }
+    out.to.flush().map_err(failed)
+}
+
+/// Streams on their way out, of which one may be open.
+struct Output {
+    to: BufWriter<File>,
+    open: Option<Version>,
+}
+
+impl Output {
+    fn begin(&mut self, version: Version) -> std::io::Result<()> {
+        self.open = Some(version);
+        self.to.write_all(&Header { version }.encode())
+    }
+
+    fn write(&mut self, frame: &[u8]) -> std::io::Result<()> {
+        if self.open.is_some() { self.to.write_all(frame) } else { Ok(()) }
+    }
+
+    /// Ends the open stream. Files made with `btrfs send -e` have one END for all, others one each.
+    fn end(&mut self) -> std::io::Result<()> {
+        let Some(version) = self.open.take() else { return Ok(()) };
+        let mut end = Vec::new();
+        Command::End.encode(version, &mut end).map_err(std::io::Error::other)?;
+        self.to.write_all(&end)
+    }
+}
