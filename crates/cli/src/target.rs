@@ -32,7 +32,7 @@ impl Target {
         let create_recvpath = args.create_destpath || args.replicate_dirs;
         let argument = PathBuf::from(place.rest);
         if !create_recvpath {
-            exists(&argument)?;
+            exists("destination", &argument)?;
         }
         let options = RootOptions { create_recvpath, ..RootOptions::default() };
         let (root, path) = factory.get_root(&argument, &options).await?;
@@ -51,7 +51,7 @@ fn dump(args: &Args, create: bool) -> Result<Option<(DumpTarget, PathBuf)>, Fail
     if let Some(directory) = &args.output_dir {
         let directory = PathBuf::from(directory);
         if !create {
-            exists(&directory)?;
+            exists("directory", &directory)?;
         }
         let target = DumpTarget::Directory {
             path: PathBuf::new(),
@@ -74,12 +74,13 @@ fn dump(args: &Args, create: bool) -> Result<Option<(DumpTarget, PathBuf)>, Fail
     Ok(Some((DumpTarget::Stream(stdout.into()), PathBuf::from("-"))))
 }
 
-fn exists(path: &Path) -> Result<(), Failure> {
+/// Makes sure that a directory is there; `role` is what it is for the user.
+fn exists(role: &str, path: &Path) -> Result<(), Failure> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Ok(()),
         Ok(_) => Err(RootError::NotADirectory { path: path.to_path_buf() }.into()),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let message = format!("the directory {} does not exist", escaped(path));
+            let message = format!("the {role} {} does not exist", escaped(path));
             Err(Failure::new(message, "create it, or give -c; is its filesystem mounted?"))
         }
         Err(source) => Err(RootError::Open { path: path.to_path_buf(), source }.into()),

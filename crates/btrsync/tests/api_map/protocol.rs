@@ -33,9 +33,9 @@ fn default_root_local() {
 
 #[test]
 fn default_root_ssh_file_file_dump() {
-    for protocol in ["ssh", "file", "file-dump"] {
-        assert_eq!(default_root(protocol).unwrap_err(), UnknownProtocol(protocol.to_owned()));
-    }
+    assert_eq!(default_root("ssh").unwrap_err(), UnknownProtocol("ssh".to_owned()));
+    assert_eq!(format!("{:?}", default_root("file").unwrap()), "StreamFile");
+    assert_eq!(format!("{:?}", default_root("file-dump").unwrap()), "Dump");
 }
 
 #[test]
@@ -43,7 +43,10 @@ fn default_root_raises_valueerror() {
     for protocol in ["", "Local", "local ", "gopher", "a\nb"] {
         let error = default_root(protocol).unwrap_err();
         assert_eq!(error, UnknownProtocol(protocol.to_owned()));
-        let text = format!("unknown protocol '{}'; known: local", protocol.escape_debug());
+        let text = format!(
+            "unknown protocol '{}'; known: local, file, file-dump",
+            protocol.escape_debug()
+        );
         assert_eq!(error.to_string(), text);
     }
     fn is_error(_: impl std::error::Error + Send + Sync + 'static) {}

@@ -36,7 +36,7 @@ fn a_source_that_is_not_there_or_not_a_directory() {
             &["cannot open", &shown(path), "No such file", "check the path"],
         );
     }
-    refuses_source(&pair, &file, 1, &[&shown(&file), "is not a directory", "name a directory"]);
+    refuses_source(&pair, &file, 1, &[&shown(&file), "is not a usable stream file"]);
     refuses_source(&pair, file.join("x"), 1, &[&shown(&file), "irectory", "name a directory"]);
     refuses_source(&pair, missing.join("*"), 1, &["no subvolume of", "matches", &shown(&missing)]);
     refuses_source(&pair, "", 1, &["cannot open", "No such file"]);

@@ -181,7 +181,7 @@ mod tests {
         remove_leftovers(&dir, home.path()).unwrap();
         let left: Vec<_> =
             std::fs::read_dir(home.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-        assert_eq!(left, [living.temporary.clone()]);
+        assert_eq!(left, std::slice::from_ref(&living.temporary));
     }
 
     #[test]
