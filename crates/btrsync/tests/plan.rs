@@ -169,6 +169,9 @@ fn the_groups_can_be_overridden() {
     case(CHAIN, "+a1").hooks(newest_first).expect("[a4 incr a1] | [a3 incr a1] | [a2 incr a1]");
     let some = Hooks::default().volgroups(|forest| forest.levels().into_iter().skip(2).collect());
     case(CHAIN, "").hooks(some).expect("[a3 full] | [a4 incr a3]");
+    // What was sent is there for the groups that follow, and is not sent again.
+    let twice = Hooks::default().volgroups(|forest| [forest.levels(), forest.levels()].concat());
+    case(CHAIN, "+a1").hooks(twice).expect("[a2 incr a1] | [a3 incr a2] | [a4 incr a3]");
     let empty = Hooks::default().volgroups(|_| vec![vec![], vec![]]);
     assert!(case(CHAIN, "").hooks(empty).plan().is_empty());
 }

@@ -15,7 +15,9 @@ use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-use btrsync_stream::{Command, CommandKind, Frame, FrameReader, Header, rewrite_subvolume_name};
+use btrsync_stream::{
+    Command, CommandKind, Frame, FrameReader, Header, RewriteError, rewrite_subvolume_name,
+};
 use uuid::Uuid;
 
 pub use self::error::ReceiveError;
@@ -73,6 +75,7 @@ impl Receiver<'_> {
     fn take(&mut self, frame: &Frame<'_>) -> Result<(), ReceiveError> {
         match frame.kind() {
             CommandKind::Subvol | CommandKind::Snapshot => {
+                self.end_before(frame)?;
                 self.finish()?;
                 self.begin(frame)
             }
@@ -115,6 +118,14 @@ impl Receiver<'_> {
             current.times = Some(RootTimes { atime, mtime });
         }
         current.program.write(frame.raw())
+    }
+
+    /// Gives the program the END that a stream of several subvolumes has only after the last.
+    fn end_before(&mut self, next: &Frame<'_>) -> Result<(), ReceiveError> {
+        let Some(current) = &mut self.current else { return Ok(()) };
+        let mut end = Vec::new();
+        Command::End.encode(next.version(), &mut end).map_err(RewriteError::from)?;
+        current.program.write(&end)
     }
 
     /// Completes the subvolume whose stream has ended, if there is one.

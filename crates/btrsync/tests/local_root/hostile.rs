@@ -165,6 +165,23 @@ async fn names_that_cannot_be() {
     target.accepts(&target.stream, &[]).await;
 }
 
+/// As `btrfs send -e` makes them: one header, one END, and a SUBVOL between.
+#[tokio::test]
+async fn several_subvolumes_in_one_stream_are_no_damage() {
+    require_btrfs!();
+    let target = target().await;
+    let second = renamed(&target.stream, b"two");
+    let end = frames(&target.stream).pop().unwrap();
+    let first = &target.stream[..target.stream.len() - end.len()];
+    let both = [first, &second[HEADER_LEN..]].concat();
+    let meta = StreamMeta { uuids: vec![target.uuid(); 2] };
+    assert_eq!(receive(&target.root, both, "in", meta).await.unwrap(), ["one", "two"]);
+    for name in ["one", "two"] {
+        let received = target.to.path().join("in").join(name);
+        assert_identical(&target.from.path().join("one"), &received);
+    }
+}
+
 /// What the announced number of subvolumes does not fit: those that came are whole, or not there.
 #[tokio::test]
 async fn more_and_fewer_than_announced() {

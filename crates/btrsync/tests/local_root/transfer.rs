@@ -1,15 +1,18 @@
 //! Sending and receiving by hand, through the trait.
 
 use std::fs;
+use std::io::Write;
 
-use btrsync::Cancel;
 use btrsync::btrfs::Subvolume;
 use btrsync::sync::root::{RootError, RootOptions, SendRequest, StreamMeta};
 use btrsync::sync::{BtrSync, SyncOptions, Transfer};
+use btrsync::{Cancel, Flow};
 use btrsync_testutil::command::{output_with_input, program};
 use btrsync_testutil::{Compare, LoopFs, assert_identical, btrfs, mutate_zoo, require_btrfs};
 
-use crate::support::{Root, bulk, entries, listed, receive, root, root_with, stream, zoo};
+use crate::support::{
+    Root, bulk, entries, eventually, flow_of, listed, receive, root, root_with, stream, zoo,
+};
 
 #[tokio::test]
 async fn full_and_incremental_by_hand_are_identical() {
@@ -186,17 +189,43 @@ async fn what_changed_since_the_listing_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_taken_is_left_alone() {
+async fn a_name_that_is_taken_is_left_alone_and_refused_before_the_data() {
     require_btrfs!();
     let (from, to) = (LoopFs::new(), LoopFs::new());
-    bulk(from.path(), "origin", "one", 1000);
+    bulk(from.path(), "origin", "one", 8 << 20);
     let (src, dst) = (root(from.path()).await, root(to.path()).await);
     fs::write(to.path().join("one"), b"mine").unwrap();
-    let bytes = stream(&src, &listed(&src, "one").await, None).await;
-    let error = receive(&dst, bytes, "", StreamMeta::default()).await.unwrap_err();
+    let flow = flow_of(stream(&src, &listed(&src, "one").await, None).await);
+    let counter = flow.counter();
+    let received = dst.receive(flow, "".as_ref(), StreamMeta::default()).await.unwrap();
+    let error = received.await.unwrap_err();
     assert!(error.to_string().ends_with("one already exists"), "{error}");
+    assert!(counter.bytes() <= 2 << 20, "{} bytes were read", counter.bytes());
     assert_eq!(fs::read(to.path().join("one")).unwrap(), b"mine");
     assert_eq!(entries(to.path()), ["one"]);
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_meanwhile_is_left_alone() {
+    require_btrfs!();
+    let (from, to) = (LoopFs::new(), LoopFs::new());
+    bulk(from.path(), "origin", "one", 8 << 20);
+    let (src, dst) = (root(from.path()).await, root(to.path()).await);
+    let bytes = stream(&src, &listed(&src, "one").await, None).await;
+    let (writer, flow) = Flow::pipe(&Cancel::new().unwrap()).unwrap();
+    let received = dst.receive(flow, "".as_ref(), StreamMeta::default()).await.unwrap();
+    let mut writer = fs::File::from(writer);
+    let (begin, rest) = bytes.split_at(bytes.len() / 2);
+    writer.write_all(begin).unwrap();
+    eventually("the receive has begun", || !entries(to.path()).is_empty());
+    // A rename would replace an empty directory.
+    fs::create_dir(to.path().join("one")).unwrap();
+    writer.write_all(rest).unwrap();
+    drop(writer);
+    let error = received.await.unwrap_err();
+    assert!(error.to_string().ends_with("one already exists"), "{error}");
+    assert_eq!(entries(to.path()), ["one"]);
+    assert!(entries(&to.path().join("one")).is_empty());
 }
 
 #[tokio::test]
