@@ -6,9 +6,11 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
+use rustix::time::Timespec;
 
 /// A switch that ends the work it was given to, wherever that waits. Clones share the switch.
 #[derive(Debug, Clone)]
@@ -54,9 +56,16 @@ impl Cancel {
 
     /// Returns whether the switch was thrown.
     pub fn is_cancelled(&self) -> bool {
+        self.is_cancelled_within(Duration::ZERO)
+    }
+
+    /// Waits for some time; returns at once, and true, where the switch is thrown.
+    pub(crate) fn is_cancelled_within(&self, time: Duration) -> bool {
         let mut polled: Vec<_> =
             self.events().map(|fd| PollFd::from_borrowed_fd(fd, READ)).collect();
-        poll(&mut polled, Some(&NOW)).is_ok_and(|ready| ready > 0)
+        let forever = Timespec { tv_sec: i64::MAX, tv_nsec: 0 };
+        let time = Timespec::try_from(time).unwrap_or(forever);
+        poll(&mut polled, Some(&time)).is_ok_and(|ready| ready > 0)
     }
 
     /// Waits until `fd` can be read without blocking, or has ended.
@@ -94,7 +103,6 @@ impl Cancel {
 }
 
 const READ: PollFlags = PollFlags::IN;
-const NOW: rustix::time::Timespec = rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// What a cancelled wait returns; [`is_cancelled`] knows it again.
 #[derive(Debug, thiserror::Error)]

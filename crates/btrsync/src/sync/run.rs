@@ -50,12 +50,14 @@ pub struct Outcome {
     pub left: usize,
     /// Whether the plan could not even be made.
     pub unplanned: bool,
+    /// Whether the switch was thrown before everything was done.
+    pub cancelled: bool,
 }
 
 impl Outcome {
-    /// Returns whether nothing failed.
+    /// Returns whether nothing failed and nobody cancelled; a stop is a success.
     pub fn is_success(&self) -> bool {
-        self.failed == 0 && !self.unplanned
+        self.failed == 0 && !self.unplanned && !self.cancelled
     }
 }
 
@@ -131,6 +133,7 @@ impl BtrSync {
                     let context = Context { sync: self, trans, cancel: &cancel, hooks: &hooks };
                     run.group(group, &context, options.parallel).await;
                 }
+                run.outcome.cancelled = cancel.is_cancelled();
             }
             Err(source) => {
                 trans.err(&RootError::System { what: "start a run", source }, None);
@@ -138,6 +141,7 @@ impl BtrSync {
             }
         }
         run.outcome.left = plan.steps().count() - run.outcome.done.len() - run.outcome.failed;
+        run.outcome.cancelled &= run.outcome.left + run.outcome.failed > 0;
         run.outcome
     }
 }

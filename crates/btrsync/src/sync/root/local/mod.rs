@@ -113,7 +113,8 @@ impl BtrfsRoot for LocalRoot {
         let sends = on_thread(move || send::prepare(&shared, &vols, parent, &clones)).await?;
         let (writer, flow) = Flow::pipe(request.cancel)
             .map_err(|source| RootError::System { what: "make a pipe", source })?;
-        let sent = start(move || send::run(&sends, &writer))?;
+        let cancel = request.cancel.clone();
+        let sent = start(move || send::run(&sends, &writer, &cancel))?;
         Ok((flow, sent))
     }
 

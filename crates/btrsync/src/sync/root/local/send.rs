@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
 use std::time::Duration;
 
 use btrsync_kernel as kernel;
 
 use super::super::error::RootError;
 use super::{Shared, open};
+use crate::Cancel;
 use crate::btrfs::Subvolume;
 
 /// One stream to make.
@@ -47,9 +47,9 @@ pub(super) fn prepare(
 }
 
 /// Writes the streams one after another; each is complete, with header and end.
-pub(super) fn run(sends: &[Sending], writer: &OwnedFd) -> Result<(), RootError> {
+pub(super) fn run(sends: &[Sending], writer: &OwnedFd, cancel: &Cancel) -> Result<(), RootError> {
     for sending in sends {
-        let result = with_patience(|| kernel::send(&sending.dir, writer, &sending.options));
+        let result = with_patience(cancel, || kernel::send(&sending.dir, writer, &sending.options));
         result.map_err(|source| RootError::Send { path: sending.path.clone(), source })?;
     }
     Ok(())
@@ -57,11 +57,18 @@ pub(super) fn run(sends: &[Sending], writer: &OwnedFd) -> Result<(), RootError> 
 
 /// Calls again with growing pauses while a deduplication holds the source; the kernel says so before
 /// it writes anything.
-fn with_patience(mut send: impl FnMut() -> kernel::Result<()>) -> kernel::Result<()> {
+fn with_patience(
+    cancel: &Cancel,
+    mut send: impl FnMut() -> kernel::Result<()>,
+) -> kernel::Result<()> {
     const EAGAIN: i32 = 11;
     for wait in PAUSES {
         match send() {
-            Err(error) if error.raw_os_error() == Some(EAGAIN) => sleep(wait),
+            Err(error) if error.raw_os_error() == Some(EAGAIN) => {
+                if cancel.is_cancelled_within(wait) {
+                    return Err(error);
+                }
+            }
             other => return other,
         }
     }
