@@ -171,4 +171,5 @@ async fn a_thrown_switch_begins_nothing() {
     let options = SyncOptions { cancel: Some(cancel), ..SyncOptions::default() };
     let (asked, outcome) = run(&sync(CHAIN, ""), &options, &[]).await;
     assert_eq!((asked.as_str(), outcome.left), ("", 3));
+    assert!(outcome.cancelled && !outcome.is_success());
 }
