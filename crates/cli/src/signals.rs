@@ -35,7 +35,7 @@ pub(crate) fn watch(cancel: &Cancel) -> io::Result<Interrupted> {
 fn handle(signal: i32, flag: &Interrupted, cancel: &Cancel) {
     if signal == SIGTSTP {
         // A process that is stopped in the middle of a send makes the kernel begin the stream again.
-        tell("btrsync cannot be suspended while it runs; Ctrl-C ends it, and a rerun goes on");
+        tell("cannot be suspended while it runs; Ctrl-C ends it, and a rerun goes on");
     } else if flag.0.swap(true, Ordering::SeqCst) {
         // It has cancelled already and somebody does not want to wait.
         let _ = signal_hook::low_level::emulate_default_handler(signal);

@@ -20,7 +20,8 @@ fn three() -> Pair {
     pair
 }
 
-fn clear(pair: &Pair) {
+/// Deletes everything at the destination.
+pub(crate) fn clear(pair: &Pair) {
     for entry in fs::read_dir(pair.backup()).unwrap() {
         btrfs::delete(&entry.unwrap().path());
     }
@@ -81,7 +82,7 @@ fn killed_in_parallel_a_rerun_completes() {
 #[test]
 fn a_killed_receiver_is_a_failure_that_leaves_nothing() {
     require_btrfs!();
-    let pair = Pair::with_large(48);
+    let pair = Pair::with_large(96);
     let mut random = Random::new(2);
     for _ in 0..4 {
         let running = Running::start(pair.args(&[])).in_transfer(random.below(30) << 20);

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use btrsync_testutil::{require_btrfs, require_tool};
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::Signal;
 
 use crate::interrupt::completes;
 use crate::support::{
-    Pair, Pty, Running, State, arrived, btrsync, no_leftover, refuses, run, snapshot,
+    Pair, Pty, Running, State, arrived, btrsync, child_named, no_leftover, refuses, run, signal,
+    snapshot,
 };
 
 /// Makes a destination with an inode number that no other test locks: the kernel's table of locks,
@@ -29,11 +31,15 @@ fn a_second_run_ends_at_once_and_names_the_first() {
     let pair = Pair::with_large(128);
     rare_backup(&pair);
     let first = Running::start(pair.args(&[])).in_transfer(1 << 20);
+    // Without its receiver it waits, however slow the second one is.
+    let receiver = child_named(first.pid(), "btrfs").expect("it receives");
+    signal(receiver, Signal::STOP);
     let begin = Instant::now();
     let second = run(pair.args(&["-y", "--json"])).exits(4);
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
     let holder = format!("(process {})", first.pid());
     second.complains(&["another run is using", "backup", &holder]);
+    signal(receiver, Signal::CONT);
     first.end().exits(0);
     arrived(&pair.snaps().join("large"), &pair.backup().join("large"));
     no_leftover(pair.dst.path());
@@ -78,7 +84,7 @@ fn a_run_that_was_stopped_keeps_its_lock_and_a_dead_one_does_not() {
     require_btrfs!();
     let pair = Pair::with_large(64);
     let first = Running::start(pair.args(&[])).in_transfer(1 << 20);
-    first.signal(rustix::process::Signal::STOP);
+    first.signal(Signal::STOP);
     run(pair.args(&["-y"])).exits(4).complains(&["another run is using"]);
     first.kill();
     completes(&pair);

@@ -94,7 +94,7 @@ fn ctrl_z_in_a_transfer_is_answered_and_goes_by() {
     let pair = Pair::with_large(300);
     let (code, text) = Pty::start(pair.args(&["-y"])).shows("MiB/s").types("\x1a").end();
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("btrsync cannot be suspended"), "{text}");
+    assert!(text.contains("btrsync: cannot be suspended"), "{text}");
     arrived(&pair.snaps().join("large"), &pair.backup().join("large"));
 }
 

@@ -6,8 +6,8 @@
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use btrsync_testutil::command::program;
 
@@ -39,8 +39,10 @@ impl Pty {
         let quoted = |arg: A| format!("'{}'", arg.as_ref().to_str().unwrap());
         let args: Vec<String> = args.into_iter().map(quoted).collect();
         let binary = env!("CARGO_BIN_EXE_btrsync");
+        // A job of its own, as from a user's shell: only such a one can be stopped by Ctrl-Z.
+        let args = args.join(" ");
         let line =
-            format!("stty cols 120 rows 40; exec '{binary}' {} {redirection}", args.join(" "));
+            format!("stty cols 120 rows 40; set -m; '{binary}' {args} {redirection}; exit $?");
         let mut script = program("script");
         script.args(["-qec", &line, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm");
         let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -51,13 +53,24 @@ impl Pty {
     /// Waits until the terminal has shown some words.
     #[track_caller]
     pub(crate) fn shows(mut self, words: &str) -> Self {
+        let begin = Instant::now();
         while !self.seen.contains(words) {
-            let Ok(bytes) = self.output.recv_timeout(PATIENCE) else {
-                panic!("no {words:?} within {PATIENCE:?} in {:?}", self.seen)
-            };
-            self.seen.push_str(&String::from_utf8_lossy(&bytes));
+            assert!(self.reads_more(begin), "it ended without {words:?}: {:?}", self.seen);
         }
         self
+    }
+
+    /// Reads what comes next; false at the end.
+    #[track_caller]
+    fn reads_more(&mut self, begin: Instant) -> bool {
+        // A bar that moves is no sign of life.
+        let left = PATIENCE.saturating_sub(begin.elapsed());
+        match self.output.recv_timeout(left) {
+            Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => panic!("after {PATIENCE:?}: {:?}", self.seen),
+        }
+        true
     }
 
     /// Types.
@@ -71,12 +84,17 @@ impl Pty {
     /// Waits for the end; returns the exit code and all that was shown.
     #[track_caller]
     pub(crate) fn end(mut self) -> (i32, String) {
-        while let Ok(bytes) = self.output.recv_timeout(PATIENCE) {
-            self.seen.push_str(&String::from_utf8_lossy(&bytes));
-        }
-        // Only now: a terminal whose input ends is hung up.
-        drop(self.input);
-        (self.child.wait().unwrap().code().unwrap_or(-1), self.seen)
+        let begin = Instant::now();
+        while self.reads_more(begin) {}
+        (self.child.wait().unwrap().code().unwrap_or(-1), std::mem::take(&mut self.seen))
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        // After a failure; without this, what hangs would keep its filesystems mounted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
