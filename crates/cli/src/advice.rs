@@ -82,7 +82,8 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
         RootError::ReadOnly { .. } => {
             "remount it with 'mount -o remount,rw', or name another destination"
         }
-        RootError::Vanished { .. } | RootError::Replaced { .. } => {
+        RootError::OtherMount { .. } => "unmount that, or name another destination",
+        RootError::Vanished { .. } | RootError::Replaced { .. } | RootError::Changed { .. } => {
             "run the same command again; it plans with what is there now"
         }
         RootError::Writable { .. } => "make it read-only again, or snapshot it, and run again",

@@ -182,7 +182,11 @@ fn scopes() -> ValueParser {
 fn period(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     let period = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
-    if period.is_zero() { Err("must be more than 0".to_owned()) } else { Ok(period) }
+    match period.is_zero() {
+        true => Err("must be more than 0".to_owned()),
+        // As the library does it: the rate is told by this period.
+        false => Ok(period.clamp(Duration::from_millis(10), Duration::from_secs(24 * 60 * 60))),
+    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,10 @@ impl Interrupted {
 /// Throws `cancel` when a signal asks the program to end.
 pub(crate) fn watch(cancel: &Cancel) -> io::Result<Interrupted> {
     let interrupted = Interrupted::default();
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGTSTP])?;
+    let ignored = ignored();
+    let wanted = [SIGINT, SIGTERM, SIGHUP, SIGTSTP].into_iter();
+    // Whoever started us with nohup, or in the background, does not want to be heeded now.
+    let mut signals = Signals::new(wanted.filter(|signal| ignored >> (signal - 1) & 1 == 0))?;
     let (flag, cancel) = (interrupted.clone(), cancel.clone());
     let name = "signals".to_owned();
     std::thread::Builder::new().name(name).spawn(move || {
@@ -30,6 +33,13 @@ pub(crate) fn watch(cancel: &Cancel) -> io::Result<Interrupted> {
         }
     })?;
     Ok(interrupted)
+}
+
+/// The signals that the process ignores already, a bit each.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 fn handle(signal: i32, flag: &Interrupted, cancel: &Cancel) {

@@ -43,6 +43,8 @@ pub struct Subvolume {
     pub otime: Option<SystemTime>,
     /// Whether it is read-only.
     pub read_only: bool,
+    /// Whether another subvolume of its filesystem, with other data, carries its UUID or received UUID.
+    pub ambiguous: bool,
 }
 
 impl Subvolume {
@@ -65,12 +67,29 @@ impl Subvolume {
             rtransid: received(info.rtransid),
             otime: info.otime.to_system_time(),
             read_only: info.read_only,
+            ambiguous: false,
         }
     }
 
     /// Returns the directory that holds it, relative to the root; empty where it is the root.
     pub fn directory(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// Returns whether its received UUID is not its own: a snapshot of a received subvolume carries that
+    /// of its origin, whatever was changed there in between.
+    pub fn is_received_elsewhere(&self) -> bool {
+        matches!((self.otransid, self.rtransid), (Some(made), Some(received)) if made > received)
+    }
+
+    /// Returns whether it was changed since it was received.
+    ///
+    /// `btrfs receive` leaves data to be written after it has marked the subvolume as complete; up to
+    /// two transactions later were seen, and count as part of the receive.
+    pub fn is_changed_since_received(&self) -> bool {
+        const LATE: u64 = 2;
+        matches!((self.ctransid, self.rtransid),
+            (Some(changed), Some(received)) if changed > received.saturating_add(LATE))
     }
 
     /// Returns the UUID under which a send stream names it: that of its origin if it was received.

@@ -13,8 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use btrsync_kernel as kernel;
 use btrsync_stream::Timespec;
 use rustix::fs::{
-    AtFlags, Dir, Mode, OFlags, RenameFlags, Timestamps, fstat, futimens, openat, renameat_with,
-    statat,
+    AtFlags, Dir, Mode, OFlags, RenameFlags, Timestamps, futimens, openat, renameat_with, statat,
 };
 use rustix::io::Errno;
 use uuid::Uuid;
@@ -92,10 +91,7 @@ impl<'a> Stage<'a> {
             Some(times) => Some(times),
             None => self.inherited_times(&dir)?,
         };
-        match times {
-            Some(times) if !self.has_times(&dir, times)? => self.reopen(&dir, identity, times),
-            _ => Ok(()),
-        }
+        self.complete(&dir, identity, times)
     }
 
     /// The times of the parent's root directory. A stream says nothing of a directory that has not
@@ -106,12 +102,6 @@ impl<'a> Stage<'a> {
         let ids = kernel::lookup_uuid(dir, parent).map_err(failed)?;
         let Some(id) = ids.first() else { return Ok(None) };
         Ok(kernel::root_times(dir, *id).map_err(failed)?.map(RootTimes::from))
-    }
-
-    /// Whether the root directory was left as the stream told; then a transaction or two is saved.
-    fn has_times(&self, dir: &File, times: RootTimes) -> Result<bool, ReceiveError> {
-        let stat = fstat(dir).map_err(|e| io("look at", self.staging_path(), e))?;
-        Ok((stat.st_mtime, stat.st_mtime_nsec as u32) == (times.mtime.sec, times.mtime.nsec))
     }
 
     fn open(&self) -> Result<File, ReceiveError> {
@@ -135,15 +125,21 @@ impl<'a> Stage<'a> {
         Err(ReceiveError::NotSealed { path: self.staging_path(), what })
     }
 
-    /// Gives the root directory its times, and marks the subvolume as complete again after that.
-    fn reopen(&self, dir: &File, identity: Identity, times: RootTimes) -> Result<(), ReceiveError> {
+    /// Gives the root directory its times, and marks the subvolume as complete once more, now that all
+    /// of it is on disk: from here on, any later change shows in its transaction ids.
+    fn complete(
+        &self,
+        dir: &File,
+        identity: Identity,
+        times: Option<RootTimes>,
+    ) -> Result<(), ReceiveError> {
         let marked = |e| self.kernel("complete", e);
         kernel::set_read_only(dir, false).map_err(marked)?;
-        let times = Timestamps {
-            last_access: timespec(times.atime),
-            last_modification: timespec(times.mtime),
-        };
-        futimens(dir, &times).map_err(|e| io("set the times of", self.staging_path(), e))?;
+        if let Some(RootTimes { atime, mtime }) = times {
+            let times =
+                Timestamps { last_access: timespec(atime), last_modification: timespec(mtime) };
+            futimens(dir, &times).map_err(|e| io("set the times of", self.staging_path(), e))?;
+        }
         let (uuid, stransid) = (identity.uuid, identity.ctransid);
         let received = kernel::Received { uuid, stransid, stime: kernel::Timestamp::default() };
         kernel::set_received(dir, received).map_err(marked)?;

@@ -13,6 +13,11 @@ pub enum Problem {
     Identity,
     /// It was received at another generation: one of the two has been changed since.
     Generation,
+    /// One of the two was changed after it was received, or is a snapshot of what was received.
+    Changed,
+    /// Other subvolumes of the destination, with other data, carry the same UUID; a receiver could take
+    /// one of those.
+    Ambiguous,
 }
 
 /// Judges `there`, an equal of `here` on the receiving side, as a parent.
@@ -24,10 +29,21 @@ pub fn usable_parent(here: &Subvolume, there: &Subvolume) -> Result<(), Problem>
     if !carries_stream_uuid(here, there) {
         return Err(Problem::Identity);
     }
+    if there.ambiguous {
+        return Err(Problem::Ambiguous);
+    }
+    if here.uuid != there.uuid && (is_changed(here) || is_changed(there)) {
+        return Err(Problem::Changed);
+    }
     if here.uuid != there.uuid && !generation_fits(here, there) {
         return Err(Problem::Generation);
     }
     Ok(())
+}
+
+/// Whether a subvolume no longer is what its received UUID says.
+fn is_changed(vol: &Subvolume) -> bool {
+    vol.received_uuid.is_some() && (vol.is_received_elsewhere() || vol.is_changed_since_received())
 }
 
 /// Whether a receiver finds `there` when a stream names `here`.

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::hooks::Hooks;
+use super::identity::Problem;
 use super::reason::{Full, Reason};
 use super::view::View;
 use crate::btrfs::{Diff, Forest, Subvolume};
@@ -17,12 +18,25 @@ pub struct Plan {
     pub groups: Vec<Vec<Step>>,
     /// What the check refused.
     pub refused: Vec<Step>,
+    /// What is wanted and not sent, because the destination has an equal of it that may hold other
+    /// data.
+    pub doubtful: Vec<(Subvolume, Problem)>,
 }
 
 impl Plan {
     /// Iterates over all steps, in order.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.groups.iter().flatten()
+    }
+
+    /// Leaves out what a later plan no longer has: somebody else has done it meanwhile.
+    pub fn without_done(mut self, later: &Self) -> Self {
+        let wanted: HashSet<u64> =
+            later.steps().flat_map(|step| &step.vols).map(|vol| vol.id).collect();
+        for group in &mut self.groups {
+            group.retain(|step| step.vols.iter().any(|vol| wanted.contains(&vol.id)));
+        }
+        self
     }
 
     /// Returns whether there is nothing to do.
@@ -57,7 +71,7 @@ pub struct PlanOptions {
 /// as the hooks do.
 pub fn plan(src: &Forest, dst: &Forest, diff: &Diff, hooks: &Hooks, options: PlanOptions) -> Plan {
     let mut planner = Planner { view: View::new(src, dst, diff), hooks, options };
-    let mut plan = Plan::default();
+    let mut plan = Plan { doubtful: planner.doubtful(src), ..Plan::default() };
     for group in hooks.call_volgroups(src) {
         let steps = planner.group(&group, &mut plan.refused);
         if !steps.is_empty() {
@@ -74,6 +88,16 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
+    /// Finds what would be taken for present although it may not be the same.
+    fn doubtful(&self, src: &Forest) -> Vec<(Subvolume, Problem)> {
+        let wanted = src.iter().filter(|vol| vol.read_only && self.hooks.call_target(vol));
+        let problem = |vol: &Subvolume| Some((vol.clone(), self.view.problem(vol)?));
+        match self.options.transfer_existing {
+            true => Vec::new(),
+            false => wanted.filter_map(problem).collect(),
+        }
+    }
+
     /// Plans one group, and counts what it sends as present afterwards.
     fn group(&mut self, group: &[&'a Subvolume], refused: &mut Vec<Step>) -> Vec<Step> {
         let mut steps = Vec::new();

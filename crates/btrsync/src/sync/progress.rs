@@ -13,6 +13,9 @@ use crate::Counter;
 /// Shorter periods would spend the time on reporting.
 const SHORTEST: Duration = Duration::from_millis(10);
 
+/// No clock ends before that.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A [`Transfer`] whose observer is told of the progress.
 ///
 /// # Examples
@@ -39,9 +42,9 @@ impl ProgressTransfer {
         Self { transfer, period: Duration::from_secs(1), sequence: Vec::new() }
     }
 
-    /// Sets the time between two reports; less than 10 ms counts as that.
+    /// Sets the time between two reports; less than 10 ms counts as that, more than a day as a day.
     pub fn period(mut self, period: Duration) -> Self {
-        self.period = period.max(SHORTEST);
+        self.period = period.clamp(SHORTEST, LONGEST);
         self
     }
 

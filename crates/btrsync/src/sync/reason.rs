@@ -70,6 +70,8 @@ impl fmt::Display for Problem {
         f.write_str(match self {
             Self::Identity => "it carries another received UUID",
             Self::Generation => "one of the two was changed since it was received",
+            Self::Changed => "one of the two was received and changed after that",
+            Self::Ambiguous => "other subvolumes there carry the same UUID and hold other data",
         })
     }
 }

@@ -64,6 +64,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Returns what is wrong with the destination's equal of a volume, if it has one.
+    pub(super) fn problem(&self, vol: &Subvolume) -> Option<Problem> {
+        self.problems[self.src.index(vol)?]
+    }
+
     /// Returns the forest of the source.
     pub fn source(&self) -> &'a Forest {
         self.src

@@ -40,6 +40,16 @@ pub(super) async fn selects_something(source: &Source, src: &Forest) -> Result<(
     let argument = escaped(&source.argument);
     match (&source.what, writable) {
         (What::Below(_), 0) => Ok(()),
+        (What::Exactly(_), 0) => {
+            let message = format!(
+                "{argument} is not among the subvolumes that can be sent from {}",
+                source.root.name()
+            );
+            Err(Failure::new(
+                message,
+                "check --scope; names of the form .btrsync-….partial are never sent",
+            ))
+        }
         (What::Exactly(_), _) => {
             let message =
                 format!("{argument} is a writable subvolume, and only read-only ones can be sent");
@@ -63,7 +73,7 @@ const SNAPSHOT: &str = "make read-only snapshots with 'btrfs subvolume snapshot 
 /// Counts the writable subvolumes that a source names.
 async fn writable(source: &Source) -> Result<usize, Failure> {
     let all = source.list_all().await?;
-    Ok(all.iter().filter(|vol| source.what.names(vol)).count())
+    Ok(all.iter().filter(|vol| !vol.read_only && source.what.names(vol)).count())
 }
 
 /// Refuses a plan in which two volumes would get the same name, or one a name that is taken: what

@@ -10,6 +10,7 @@ use btrsync::btrfs::Forest;
 use btrsync::sync::{
     BtrSync, Hooks, Outcome, Plan, ProgressTransfer, SyncOptions, Transfer, Transferring,
 };
+use btrsync::text::escaped;
 
 use crate::advice::Failure;
 use crate::args::{Args, Mode};
@@ -104,6 +105,7 @@ impl Session<'_> {
         self.note_same_filesystem(&src, &dst);
         let plan = sync.plan_between(&src, &dst, &options);
         summary.planned += plan.steps().count();
+        self.note_doubtful(&plan);
         self.report.preview(&Preview::new(&source, target, &plan, &transfer, self.args));
         plan.steps().try_for_each(|step| source.root.check(step))?;
         check::names_are_free(&plan, &transfer, target).await?;
@@ -116,6 +118,9 @@ impl Session<'_> {
             Answer::Skip => return Ok(Next::Source),
         }
         target.root.lock(&target.path).await?;
+        // Another run may have sent some of it until we got the lock.
+        let later = sync.plan_between(&src, &target.root.list().await?, &options);
+        let plan = plan.without_done(&later);
         let begin = Instant::now();
         let outcome = sync.run(&plan, self.transferring(transfer).as_ref(), &options).await;
         summary.add(&outcome, begin.elapsed());
@@ -177,6 +182,17 @@ impl Session<'_> {
             Next::End(Exit::Partial)
         } else {
             Next::End(watch.exit())
+        }
+    }
+
+    /// What is not sent although the destination may hold something else must not pass in silence.
+    fn note_doubtful(&self, plan: &Plan) {
+        for (vol, problem) in &plan.doubtful {
+            self.report.note(&format!(
+                "{} is not sent: the destination has a copy, but it may hold other data, for {problem}; \
+                 'btrfs subvolume show' on both tells more, and -f sends it again",
+                escaped(&vol.path)
+            ));
         }
     }
 

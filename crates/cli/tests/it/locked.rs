@@ -101,6 +101,7 @@ fn a_run_that_waits_for_an_answer_does_not_lock() {
     run(pair.args(&["-y"])).exits(0);
     let before = State::of(pair.dst.path());
     let (code, text) = waiting.types("y\n").end();
-    assert!(code == 1 && text.contains("already exists"), "{text}");
+    // What the other run has sent meanwhile is no longer to be done, and no name in the way.
+    assert!(code == 0 && !text.contains("already exists"), "{text}");
     before.same_content(pair.dst.path());
 }

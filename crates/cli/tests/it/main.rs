@@ -8,6 +8,7 @@ mod bad_destination;
 mod bad_moment;
 mod bad_name;
 mod bad_source;
+mod doubt;
 mod dump;
 mod interrupt;
 mod killed;

@@ -70,6 +70,12 @@ pub enum RootError {
         /// The path.
         path: PathBuf,
     },
+    /// A subvolume was changed since it was listed, and is read-only again.
+    #[error("the subvolume {} was changed since it was listed", escaped(path))]
+    Changed {
+        /// The path.
+        path: PathBuf,
+    },
     /// A subvolume was made writable since it was listed.
     #[error("the subvolume {} is no longer read-only", escaped(path))]
     Writable {
@@ -91,6 +97,15 @@ pub enum RootError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Something else is mounted where a directory of the destination should be.
+    #[error(
+        "{} is not on the filesystem of the destination: another one is mounted there",
+        escaped(path)
+    )]
+    OtherMount {
+        /// The directory.
+        path: PathBuf,
     },
     /// Nothing can be written to a directory.
     #[error("cannot receive into {}: {what} is read-only", escaped(path))]

@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, Mode, StatVfsMountFlags, fstatvfs, mkdirat, statat};
 use rustix::io::Errno;
 
 use super::super::error::RootError;
-use super::{Shared, open};
+use super::{Shared, locate, open};
 use crate::receive::Directory;
 
 /// Opens the directory `path` below the root for receiving, and keeps other runs out of it.
@@ -23,6 +23,12 @@ pub(super) fn open_locked(shared: &Shared, path: &Path) -> Result<Directory, Roo
         Err(error) if is_missing(&error) && shared.options.create_recvpath => create(shared, path)?,
         other => other.map_err(|source| RootError::Open { path: full.clone(), source })?,
     };
+    let mount = |dir: &File| {
+        locate::mount_of(dir).map_err(|source| RootError::Open { path: full.clone(), source })
+    };
+    if mount(&file)? != mount(&shared.dir)? {
+        return Err(RootError::OtherMount { path: full });
+    }
     check_writable(&file, &full)?;
     shared.locks.lock(&file, &full)?;
     Ok(Directory::new(file, full))

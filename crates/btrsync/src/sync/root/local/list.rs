@@ -1,8 +1,10 @@
 //! Lists the subvolumes below a local root.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use btrsync_kernel as kernel;
+use uuid::Uuid;
 
 use super::super::contract::Scope;
 use super::super::error::RootError;
@@ -24,7 +26,9 @@ fn forest(all: &[kernel::Subvolume], root: u64, shared: &Shared) -> Forest {
     let scope = shared.options.scope;
     let directly = |vol: &kernel::Subvolume| vol.info.parent_id == Some(root);
     let exists = |vol: &&kernel::Subvolume| scope != Scope::Isolated || directly(vol);
-    let vols = all.iter().filter(exists).map(|vol| relative(vol, prefix)).collect();
+    let carriers = Carriers::new(all);
+    let marked = |vol| Subvolume { ambiguous: carriers.differ(vol), ..relative(vol, prefix) };
+    let vols = all.iter().filter(exists).map(marked).collect();
     let below: std::collections::HashSet<u64> = all
         .iter()
         .filter(|vol| vol.path.starts_with(prefix) && (scope == Scope::All || directly(vol)))
@@ -35,6 +39,43 @@ fn forest(all: &[kernel::Subvolume], root: u64, shared: &Shared) -> Forest {
             && (vol.read_only || !shared.options.readonly)
             && !is_staging_name(&vol.name)
     })
+}
+
+/// All subvolumes of a filesystem by the UUIDs that a stream could name them by.
+///
+/// A receiver takes the first that it finds, anywhere on the filesystem, writable or not.
+struct Carriers<'a>(HashMap<Uuid, Vec<&'a kernel::Info>>);
+
+impl<'a> Carriers<'a> {
+    fn new(all: &'a [kernel::Subvolume]) -> Self {
+        let mut carriers: HashMap<Uuid, Vec<&kernel::Info>> = HashMap::new();
+        for info in all.iter().map(|vol| &vol.info) {
+            for uuid in [info.uuid, info.received_uuid].into_iter().flatten() {
+                carriers.entry(uuid).or_default().push(info);
+            }
+        }
+        Self(carriers)
+    }
+
+    /// Whether any other subvolume with a UUID of this one may hold other data.
+    fn differ(&self, vol: &kernel::Subvolume) -> bool {
+        let uuids = [vol.info.uuid, vol.info.received_uuid].into_iter().flatten();
+        uuids.filter_map(|uuid| self.0.get(&uuid)).any(|carriers| {
+            let others = carriers.iter().filter(|other| other.id != vol.info.id);
+            // One that differs is enough, and thousands are not worth comparing each with each.
+            others.take(100).any(|other| !same_data(&vol.info, other)) || carriers.len() > 100
+        })
+    }
+}
+
+/// Whether two subvolumes that share a UUID are read-only copies of one state, never changed since.
+fn same_data(one: &kernel::Info, other: &kernel::Info) -> bool {
+    let state = |info: &kernel::Info| match info.received_uuid {
+        Some(_) => (info.stransid, info.ctransid <= info.rtransid.saturating_add(2)),
+        None => (info.ctransid, true),
+    };
+    let (one_state, other_state) = (state(one), state(other));
+    other.read_only && one_state.0 == other_state.0 && other_state.1
 }
 
 fn relative(vol: &kernel::Subvolume, prefix: &Path) -> Subvolume {

@@ -91,6 +91,6 @@ fn failed(path: &Path, source: io::Error) -> RootError {
 }
 
 /// Returns what tells one mount from another.
-fn mount_of(dir: impl AsFd) -> io::Result<u64> {
+pub(super) fn mount_of(dir: impl AsFd) -> io::Result<u64> {
     Ok(statx(dir, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)?.stx_mnt_id)
 }

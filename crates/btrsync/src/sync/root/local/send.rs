@@ -100,8 +100,14 @@ fn open_vol(shared: &Shared, vol: &Subvolume) -> Result<File, RootError> {
     Ok(dir)
 }
 
-/// Checks a subvolume that the kernel will find by its id.
+/// Checks a subvolume that the kernel will find by its id. Where it can be opened that is better: the
+/// record that is found by id is as old as the last commit.
 fn check_by_id(shared: &Shared, vol: &Subvolume) -> Result<(), RootError> {
+    if let Ok(dir) = open::directory_below(&shared.dir, &vol.path)
+        && kernel::info(&dir).is_ok_and(|info| info.id == vol.id)
+    {
+        return open_vol(shared, vol).map(drop);
+    }
     let path = shared.path.join(&vol.path);
     let found = kernel::find(&shared.dir, vol.id)
         .map_err(|source| RootError::Show { path: path.clone(), source })?;
@@ -122,6 +128,9 @@ fn same(vol: &Subvolume, info: &kernel::Info, path: PathBuf) -> Result<(), RootE
     }
     if !info.read_only {
         return Err(RootError::Writable { path });
+    }
+    if vol.ctransid.is_some_and(|ctransid| ctransid != info.ctransid) {
+        return Err(RootError::Changed { path });
     }
     Ok(())
 }
