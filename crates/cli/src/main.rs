@@ -7,12 +7,12 @@ mod advice;
 mod args;
 mod exit;
 mod glob;
+mod invocation;
 mod location;
 mod observe;
 mod prompt;
 mod report;
 mod select;
-mod session;
 mod signals;
 mod size;
 mod target;
@@ -27,7 +27,7 @@ fn main() -> std::process::ExitCode {
         Ok(args) => args,
         Err(error) => return usage(&error),
     };
-    session::main(&args).into()
+    invocation::main(&args).into()
 }
 
 /// Prints what clap says: help and version to standard output, mistakes to standard error.

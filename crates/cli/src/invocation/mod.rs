@@ -27,8 +27,8 @@ pub(crate) fn main(args: &Args) -> Exit {
     let report = report::choose(args);
     let mut summary = Summary::default();
     let ended = prepare(args).and_then(|(runtime, cancel, interrupted)| {
-        let session = Session { args, cancel, interrupted, report: Arc::clone(&report) };
-        runtime.block_on(session.run(&mut summary))
+        let invocation = Invocation { args, cancel, interrupted, report: Arc::clone(&report) };
+        runtime.block_on(invocation.run(&mut summary))
     });
     let exit = match ended {
         Ok(exit) => exit,
@@ -57,7 +57,7 @@ fn prepare(args: &Args) -> Result<(tokio::runtime::Runtime, Cancel, Interrupted)
     Ok((runtime.map_err(failed)?, cancel, interrupted))
 }
 
-struct Session<'a> {
+struct Invocation<'a> {
     args: &'a Args,
     cancel: Cancel,
     interrupted: Interrupted,
@@ -70,7 +70,7 @@ enum Next {
     End(Exit),
 }
 
-impl Session<'_> {
+impl Invocation<'_> {
     async fn run(&self, summary: &mut Summary) -> Result<Exit, Failure> {
         let target = Target::find(self.args).await?;
         let mut sources = Vec::new();
