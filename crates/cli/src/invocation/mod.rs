@@ -41,7 +41,11 @@ pub(crate) fn main(args: &Args) -> Exit {
         }
     };
     report.summary(&summary, exit);
-    exit
+    match exit {
+        // What would be sent is all that was asked for.
+        Exit::Done if args.mode() == Mode::Tell && report.is_cut_off() => Exit::Failed,
+        exit => exit,
+    }
 }
 
 fn prepare(args: &Args) -> Result<(tokio::runtime::Runtime, Cancel, Interrupted), Failure> {
@@ -109,6 +113,9 @@ impl Invocation<'_> {
         self.report.preview(&Preview::new(&source, target, &plan, &transfer, self.args));
         plan.steps().try_for_each(|step| source.root.check(step))?;
         check::names_are_free(&plan, &transfer, target).await?;
+        if plan.is_empty() && self.args.mode() != Mode::Tell {
+            self.sweep(target).await;
+        }
         match self.proceed(&plan)? {
             Answer::Yes => {}
             Answer::No => {
@@ -182,6 +189,14 @@ impl Invocation<'_> {
             Next::End(Exit::Partial)
         } else {
             Next::End(watch.exit())
+        }
+    }
+
+    /// Removes what dead runs have left, also where there is nothing to send. Whatever keeps us from it
+    /// is no failure of this run: a run that goes on, or a destination that nobody can write to.
+    async fn sweep(&self, target: &Target) {
+        if !target.dumps && target.argument.is_dir() {
+            let _ = target.root.lock(&target.path).await;
         }
     }
 

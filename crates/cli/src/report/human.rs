@@ -2,13 +2,14 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use btrsync::sync::{Done, Job, Step};
 use btrsync::text::escaped;
 
 use super::bars::Bars;
-use super::{Preview, Report, Summary};
+use super::{Preview, Report, Summary, write_line};
 use crate::advice::Failure;
 use crate::args::{Args, Mode};
 use crate::exit::Exit;
@@ -29,6 +30,7 @@ pub(super) struct Human {
     /// Whether standard output is for something else.
     aside: bool,
     progress: Progress,
+    cut_off: AtomicBool,
 }
 
 impl Human {
@@ -43,13 +45,20 @@ impl Human {
             Progress::None
         };
         let (parallel, aside) = (args.parallel.is_some(), args.streams_to_stdout());
-        Self { verbose: args.verbose, quiet: args.quiet, parallel, aside, progress }
+        Self {
+            verbose: args.verbose,
+            quiet: args.quiet,
+            parallel,
+            aside,
+            progress,
+            cut_off: AtomicBool::default(),
+        }
     }
 
     /// Prints a line for people who did not ask for quiet.
     fn say(&self, line: &str) {
         if self.quiet == 0 {
-            self.beside_bars(|| write_line(self.out(), line));
+            self.beside_bars(|| write_line(self.out(), line, &self.cut_off));
         }
     }
 
@@ -60,7 +69,7 @@ impl Human {
 
     fn complain(&self, line: &str) {
         if self.quiet < 2 {
-            self.beside_bars(|| write_line(io::stderr(), line));
+            self.beside_bars(|| write_line(io::stderr(), line, &self.cut_off));
         }
     }
 
@@ -84,11 +93,6 @@ impl Human {
             }
         }
     }
-}
-
-/// Writes a line; where nobody reads any more, the transfers are still worth doing.
-fn write_line(mut to: impl Write, line: &str) {
-    let _ = writeln!(to, "{line}").and_then(|()| to.flush());
 }
 
 fn how(step: &Step) -> String {
@@ -180,6 +184,10 @@ impl Report for Human {
         if let Some(hint) = &failure.hint {
             self.complain(&format!("  what next: {hint}"));
         }
+    }
+
+    fn is_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Relaxed)
     }
 
     fn summary(&self, summary: &Summary, exit: Exit) {

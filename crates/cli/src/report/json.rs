@@ -5,12 +5,13 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use btrsync::sync::{Done, Job, Step};
 use serde_json::{Map, Value, json};
 
-use super::{Preview, Report, Summary, kind};
+use super::{Preview, Report, Summary, kind, write_line};
 use crate::advice::Failure;
 use crate::args::Args;
 use crate::exit::Exit;
@@ -20,18 +21,19 @@ pub(super) struct Json {
     period: Duration,
     begin: Instant,
     quiet: u8,
+    cut_off: AtomicBool,
 }
 
 impl Json {
     pub(super) fn new(args: &Args) -> Self {
-        Self { period: args.progress_period, begin: Instant::now(), quiet: args.quiet }
+        let cut_off = AtomicBool::default();
+        Self { period: args.progress_period, begin: Instant::now(), quiet: args.quiet, cut_off }
     }
-}
 
-/// Writes an event in one piece; where nobody reads any more, the transfers are still worth doing.
-fn write(event: &Value) {
-    let mut out = io::stdout().lock();
-    let _ = writeln!(out, "{event}").and_then(|()| out.flush());
+    /// Writes an event, in one piece.
+    fn write(&self, event: &Value) {
+        write_line(io::stdout().lock(), event, &self.cut_off);
+    }
 }
 
 /// What every event of a transfer says of it.
@@ -85,12 +87,12 @@ impl Report for Json {
             let mut object = transfer(event, step, into);
             object.insert("source".into(), preview.source.clone().into());
             object.insert("destination".into(), preview.destination.clone().into());
-            write(&object.into());
+            self.write(&object.into());
         }
     }
 
     fn note(&self, text: &str) {
-        write(&json!({"event": "note", "message": text}));
+        self.write(&json!({"event": "note", "message": text}));
     }
 
     fn question(&self) -> Box<dyn Write> {
@@ -102,7 +104,7 @@ impl Report for Json {
     }
 
     fn begin(&self, job: &Job<'_>, into: &Path) {
-        write(&transfer("start", job.step, into).into());
+        self.write(&transfer("start", job.step, into).into());
     }
 
     fn progress(&self, job: &Job<'_>, total: u64, prev: u64) {
@@ -114,14 +116,14 @@ impl Report for Json {
         let rate = total.saturating_sub(prev) as f64 / self.period.as_secs_f64();
         object.insert("bytes_per_second".into(), (rate as u64).into());
         object.insert("seconds".into(), seconds(self.begin.elapsed()));
-        write(&object.into());
+        self.write(&object.into());
     }
 
     fn done(&self, job: &Job<'_>, into: &Path, done: Done) {
         let mut object = transfer("done", job.step, into);
         object.insert("sent_bytes".into(), done.bytes.into());
         object.insert("seconds".into(), seconds(done.elapsed));
-        write(&object.into());
+        self.write(&object.into());
     }
 
     fn failure(&self, failure: &Failure, job: Option<&Job<'_>>) {
@@ -133,14 +135,18 @@ impl Report for Json {
         }
         object.insert("message".into(), failure.message.clone().into());
         object.insert("hint".into(), failure.hint.clone().into());
-        write(&object.into());
+        self.write(&object.into());
         if self.quiet < 2 {
             let _ = writeln!(io::stderr(), "btrsync: {}", failure.message);
         }
     }
 
+    fn is_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Relaxed)
+    }
+
     fn summary(&self, summary: &Summary, exit: Exit) {
-        write(&json!({
+        self.write(&json!({
             "event": "summary",
             "outcome": exit.word(),
             "exit_code": exit.code(),

@@ -7,6 +7,7 @@ mod json;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use btrsync::sync::{Done, Job, Outcome, Plan, Step, Transfer};
@@ -35,6 +36,8 @@ pub(crate) trait Report: Send + Sync {
     fn done(&self, job: &Job<'_>, into: &std::path::Path, done: Done);
     /// Something failed.
     fn failure(&self, failure: &Failure, job: Option<&Job<'_>>);
+    /// Whether something could not be written, for another reason than that nobody reads any more.
+    fn is_cut_off(&self) -> bool;
     /// The program ends.
     fn summary(&self, summary: &Summary, exit: Exit);
 }
@@ -96,6 +99,15 @@ impl Summary {
         self.left += outcome.left;
         self.subvolumes += outcome.done.iter().map(|(step, _)| step.vols.len()).sum::<usize>();
         self.bytes += outcome.done.iter().map(|(_, done)| done.bytes).sum::<u64>();
+    }
+}
+
+/// Writes a line at once, and notes in `cut_off` where that fails. The transfers are still worth doing
+/// then, and a reader that has left has seen what it wanted.
+fn write_line(mut to: impl Write, line: impl std::fmt::Display, cut_off: &AtomicBool) {
+    let written = writeln!(to, "{line}").and_then(|()| to.flush());
+    if written.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
+        cut_off.store(true, Ordering::Relaxed);
     }
 }
 

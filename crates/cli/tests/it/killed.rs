@@ -102,3 +102,15 @@ fn a_killed_receiver_is_a_failure_that_leaves_nothing() {
     }
     completes(&pair);
 }
+
+#[test]
+fn what_a_dead_run_left_goes_also_when_there_is_nothing_to_send() {
+    require_btrfs!();
+    let pair = Pair::with_snapshots(&["1"]);
+    run(pair.args(&["-y"])).exits(0);
+    btrfs::create_subvolume(&pair.backup().join(format!(".btrsync-{}.partial", "0".repeat(32))));
+    run(pair.args(&["-n"])).exits(0);
+    assert_eq!(fs::read_dir(pair.backup()).unwrap().count(), 2);
+    run(pair.args(&["-y"])).exits(0);
+    no_leftover(pair.dst.path());
+}

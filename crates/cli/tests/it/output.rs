@@ -161,3 +161,16 @@ fn wrong_usage_is_told_by_its_exit_code() {
     run(["-V"]).exits(0).says(&["btrsync ", env!("CARGO_PKG_VERSION")]);
     run(["--help"]).exits(0).says(&["SOURCE", "Exit codes:", "130 interrupted"]);
 }
+
+#[test]
+fn what_cannot_be_written_fails_a_run_that_only_tells() {
+    require_btrfs!();
+    let pair = Pair::with_snapshots(&["1"]);
+    let into_full = |options: &[&str]| {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        btrsync().args(pair.args(options)).stdout(full).status().unwrap().code()
+    };
+    assert_eq!(into_full(&["-n"]), Some(1));
+    assert_eq!(into_full(&["-n", "--json"]), Some(1));
+    assert_eq!(into_full(&["-y"]), Some(0));
+}
