@@ -37,6 +37,7 @@ mod flow;
 mod process;
 mod receive;
 pub mod sync;
+mod temporary;
 pub mod text;
 mod thread;
 

@@ -61,9 +61,7 @@ impl From<&RootError> for Failure {
     fn from(error: &RootError) -> Self {
         let exit = match error {
             RootError::Locked { .. } => Exit::Locked,
-            RootError::Cancelled
-            | RootError::Receive(ReceiveError::Cancelled)
-            | RootError::Dump(DumpError::Cancelled) => Exit::Interrupted,
+            error if error.is_cancelled() => Exit::Interrupted,
             _ => Exit::Failed,
         };
         let hint = by_kind(error).or_else(|| by_cause(error)).map(str::to_owned);

@@ -83,17 +83,22 @@ impl Subvolume {
     }
 
     /// Returns whether it was changed since it was received.
-    ///
-    /// `btrfs receive` leaves data to be written after it has marked the subvolume as complete; up to
-    /// two transactions later were seen, and count as part of the receive.
     pub fn is_changed_since_received(&self) -> bool {
-        const LATE: u64 = 2;
         matches!((self.ctransid, self.rtransid),
-            (Some(changed), Some(received)) if changed > received.saturating_add(LATE))
+            (Some(changed), Some(received)) if is_after_receive(changed, received))
     }
 
     /// Returns the UUID under which a send stream names it: that of its origin if it was received.
     pub fn stream_uuid(&self) -> Option<Uuid> {
         self.received_uuid.or(self.uuid)
     }
+}
+
+/// Whether a change in transaction `changed` is later than a receive that was completed in `received`.
+///
+/// `btrfs receive` leaves data to be written after it has marked the subvolume as complete; up to two
+/// transactions later were seen, and count as part of the receive.
+pub(crate) fn is_after_receive(changed: u64, received: u64) -> bool {
+    const LATE: u64 = 2;
+    changed > received.saturating_add(LATE)
 }

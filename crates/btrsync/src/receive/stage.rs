@@ -8,7 +8,6 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use btrsync_kernel as kernel;
 use btrsync_stream::Timespec;
@@ -20,9 +19,9 @@ use uuid::Uuid;
 
 use super::Directory;
 use super::error::ReceiveError;
+use crate::temporary;
 
-const PREFIX: &[u8] = b".btrsync-";
-const SUFFIX: &[u8] = b".partial";
+const SUFFIX: &str = ".partial";
 const ROOT_INODE: u64 = 256;
 
 /// What a stream says of the subvolume it makes.
@@ -57,7 +56,7 @@ pub(super) struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// Makes sure that the name is free, and the staging name too. The lock of the directory is held.
+    /// Makes sure that the name is free. The lock of the directory is held.
     pub(super) fn new(
         into: &'a Directory,
         name: OsString,
@@ -69,8 +68,7 @@ impl<'a> Stage<'a> {
             Ok(_) => return Err(ReceiveError::Exists { path }),
             Err(error) => return Err(io("look at", path, error)),
         }
-        let staging = staging_name(uuid);
-        remove(&into.file, &into.path, &staging)?;
+        let staging = temporary::name(uuid, SUFFIX);
         Ok(Self { into, name, staging, published: false })
     }
 
@@ -187,20 +185,9 @@ fn io(what: &'static str, path: PathBuf, error: Errno) -> ReceiveError {
     ReceiveError::Io { what, path, source: error.into() }
 }
 
-/// Makes a name that no run before had: a receiver that outlives its killed run goes by paths, and
-/// must not find the staging subvolume of the next run under the one that it knows.
-fn staging_name(uuid: Uuid) -> OsString {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64);
-    let mut name = OsString::from(OsStr::from_bytes(PREFIX));
-    name.push(format!("{:016x}{now:016x}", uuid.as_u64_pair().1));
-    name.push(OsStr::from_bytes(SUFFIX));
-    name
-}
-
 /// Returns whether a name is one that only a staging subvolume has.
 pub(crate) fn is_staging_name(name: &OsStr) -> bool {
-    let middle = name.as_bytes().strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
-    middle.is_some_and(|hex| hex.len() == 32 && hex.iter().all(u8::is_ascii_hexdigit))
+    temporary::is_name(name, SUFFIX)
 }
 
 /// Deletes the staging subvolumes in a directory whose lock is held: those of dead runs.
@@ -238,7 +225,7 @@ mod tests {
 
     #[test]
     fn only_a_whole_staging_name_is_one() {
-        let name = staging_name(Uuid::from_u128(7));
+        let name = temporary::name(Uuid::from_u128(7), SUFFIX);
         assert!(is_staging_name(&name));
         for other in [".btrsync-.partial", ".btrsync-0.partial", "day", ".btrsync-"] {
             assert!(!is_staging_name(OsStr::new(other)), "{other}");

@@ -208,8 +208,13 @@ impl RootError {
     }
 
     /// Returns whether the operation was cancelled.
-    pub(crate) fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Cancelled | Self::Receive(ReceiveError::Cancelled))
+    pub fn is_cancelled(&self) -> bool {
+        matches!(
+            self,
+            Self::Cancelled
+                | Self::Receive(ReceiveError::Cancelled)
+                | Self::Dump(DumpError::Cancelled)
+        )
     }
 
     /// Returns whether this only follows from a failure at the other end of the flow.

@@ -7,7 +7,6 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{
     AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags, flock, fstat, linkat, openat,
@@ -17,9 +16,9 @@ use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::error::DumpError;
+use crate::temporary;
 
-const PREFIX: &[u8] = b".btrsync-";
-const SUFFIX: &[u8] = b".dump";
+const SUFFIX: &str = ".dump";
 const NAME_MAX: usize = 255;
 
 /// A dump on its way. Dropped before it is published, it is removed.
@@ -34,7 +33,7 @@ pub(super) struct DumpFile<'a> {
 impl<'a> DumpFile<'a> {
     /// Creates the temporary file in an open directory.
     pub(super) fn create(dir: &'a File, path: &'a Path, uuid: Uuid) -> Result<Self, DumpError> {
-        let temporary = temporary_name(uuid);
+        let temporary = temporary::name(uuid, SUFFIX);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let failed = |error| io("create", path.join(&temporary), error);
         let file = openat(dir, &temporary, flags, Mode::from_raw_mode(0o600)).map_err(failed)?;
@@ -97,17 +96,6 @@ fn io(what: &'static str, path: PathBuf, error: Errno) -> DumpError {
     DumpError::Io { what, path, source: error.into() }
 }
 
-fn temporary_name(uuid: Uuid) -> OsString {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64);
-    let id = format!("{:016x}{now:016x}", uuid.as_u64_pair().1);
-    OsString::from_vec([PREFIX, id.as_bytes(), SUFFIX].concat())
-}
-
-fn is_temporary_name(name: &[u8]) -> bool {
-    let id = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
-    id.is_some_and(|id| id.len() == 32 && id.iter().all(u8::is_ascii_hexdigit))
-}
-
 /// Returns the names that a dump may get: that of its first volume, and if that is taken one that also
 /// has its UUID.
 pub(super) fn names(
@@ -136,13 +124,10 @@ pub(super) fn remove_leftovers(dir: &File, path: &Path) -> Result<(), DumpError>
     let entries = Dir::read_from(dir).map_err(|error| io("read", path.to_path_buf(), error))?;
     for entry in entries {
         let entry = entry.map_err(|error| io("read", path.to_path_buf(), error))?;
-        let name = entry.file_name();
-        if is_temporary_name(name.to_bytes())
-            && is_abandoned(dir, OsStr::from_bytes(name.to_bytes()))
-        {
-            let shown = || path.join(OsStr::from_bytes(name.to_bytes()));
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if temporary::is_name(name, SUFFIX) && is_abandoned(dir, name) {
             unlinkat(dir, name, AtFlags::empty())
-                .map_err(|e| io("remove the leftover", shown(), e))?;
+                .map_err(|e| io("remove the leftover", path.join(name), e))?;
         }
     }
     Ok(())
@@ -175,7 +160,7 @@ mod tests {
     fn what_a_dead_run_left_is_removed_and_what_a_living_one_writes_is_not() {
         let home = tempfile::tempdir().unwrap();
         let dir = File::open(home.path()).unwrap();
-        let dead = temporary_name(Uuid::from_u128(1));
+        let dead = temporary::name(Uuid::from_u128(1), SUFFIX);
         std::fs::write(home.path().join(&dead), "x").unwrap();
         let living = DumpFile::create(&dir, home.path(), Uuid::from_u128(2)).unwrap();
         remove_leftovers(&dir, home.path()).unwrap();

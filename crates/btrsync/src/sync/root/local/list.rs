@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::super::contract::Scope;
 use super::super::error::RootError;
 use super::{Shared, open};
-use crate::btrfs::{Forest, Subvolume};
+use crate::btrfs::{Forest, Subvolume, is_after_receive};
 use crate::receive::is_staging_name;
 
 /// Lists what the scope of the root admits.
@@ -71,7 +71,7 @@ impl<'a> Carriers<'a> {
 /// Whether two subvolumes that share a UUID are read-only copies of one state, never changed since.
 fn same_data(one: &kernel::Info, other: &kernel::Info) -> bool {
     let state = |info: &kernel::Info| match info.received_uuid {
-        Some(_) => (info.stransid, info.ctransid <= info.rtransid.saturating_add(2)),
+        Some(_) => (info.stransid, !is_after_receive(info.ctransid, info.rtransid)),
         None => (info.ctransid, true),
     };
     let (one_state, other_state) = (state(one), state(other));

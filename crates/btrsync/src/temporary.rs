@@ -1,0 +1,27 @@
+//! Names of what is not complete yet.
+//!
+//! Each is new: whoever outlives its killed run and goes by paths, as `btrfs receive` does, must not
+//! find the work of the next run under the name that it knows. And each is known again by its form, so
+//! that what dead runs leave can be removed, and nothing else.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use uuid::Uuid;
+
+const PREFIX: &[u8] = b".btrsync-";
+
+/// Makes a name for a part of `uuid` on its way; `suffix` tells what kind of thing it is.
+pub(crate) fn name(uuid: Uuid, suffix: &str) -> OsString {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64);
+    let id = format!("{:016x}{now:016x}", uuid.as_u64_pair().1);
+    OsString::from_vec([PREFIX, id.as_bytes(), suffix.as_bytes()].concat())
+}
+
+/// Returns whether `name` has the form of those that [`name`] makes with this suffix.
+pub(crate) fn is_name(name: &OsStr, suffix: &str) -> bool {
+    let rest = name.as_bytes().strip_prefix(PREFIX);
+    let id = rest.and_then(|rest| rest.strip_suffix(suffix.as_bytes()));
+    id.is_some_and(|id| id.len() == 32 && id.iter().all(u8::is_ascii_hexdigit))
+}
