@@ -3,6 +3,7 @@
 //! Implementations differ in how they reach a filesystem; what they promise is the same, and stands
 //! with each method of [`BtrfsRoot`].
 
+mod command;
 mod contract;
 pub mod dump;
 mod error;
