@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
@@ -31,12 +31,24 @@ impl Counter {
     }
 }
 
+/// Whether a flow was dropped before its end.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Abandoned(Arc<AtomicBool>);
+
+impl Abandoned {
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
 /// The reading end of a send stream.
 #[derive(Debug)]
 pub struct Flow {
     source: File,
     counter: Counter,
     cancel: Cancel,
+    has_ended: bool,
+    abandoned: Abandoned,
 }
 
 impl Flow {
@@ -55,12 +67,23 @@ impl Flow {
     /// Makes a flow that reads from a descriptor: a pipe, a socket or a file.
     pub fn new(source: OwnedFd, cancel: &Cancel) -> Self {
         let source = File::from(source);
-        Self { source, counter: Counter::default(), cancel: cancel.clone() }
+        Self {
+            source,
+            counter: Counter::default(),
+            cancel: cancel.clone(),
+            has_ended: false,
+            abandoned: Abandoned::default(),
+        }
     }
 
     /// Returns the counter of this flow.
     pub fn counter(&self) -> Counter {
         self.counter.clone()
+    }
+
+    /// Returns what tells whoever writes that nobody reads any more.
+    pub(crate) fn abandoned(&self) -> Abandoned {
+        self.abandoned.clone()
     }
 
     /// Returns the switch that ends it.
@@ -74,7 +97,14 @@ impl Read for Flow {
         self.cancel.wait_readable(&self.source)?;
         let count = self.source.read(buffer)?;
         self.counter.add(count);
+        self.has_ended |= count == 0 && !buffer.is_empty();
         Ok(count)
+    }
+}
+
+impl Drop for Flow {
+    fn drop(&mut self) {
+        self.abandoned.0.store(!self.has_ended, Ordering::SeqCst);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use btrsync::sync::root::{DumpError, RootError};
+use btrsync::sync::root::{CommandError, DumpError, RootError};
 use btrsync::{ReceiveError, stream};
 
 use crate::exit::Exit;
@@ -86,6 +86,7 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
         }
         RootError::Writable { .. } => "make it read-only again, or snapshot it, and run again",
         RootError::Locked { .. } => "wait for the other run to end, and run again",
+        RootError::Command(error) => return by_command(error),
         RootError::Receive(error) => return by_receive(error),
         RootError::Dump(error) => return by_dump(error),
         RootError::Send { .. } if error.raw_os_error() == Some(EAGAIN) => {
@@ -104,6 +105,27 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
 }
 
 const EAGAIN: i32 = 11;
+
+fn by_command(error: &CommandError) -> Option<&'static str> {
+    Some(match error {
+        CommandError::Ssh { .. } => {
+            "try 'ssh HOST true'; once that works, run the same command again"
+        }
+        CommandError::Missing { .. } => "install btrfs-progs there ('apt install btrfs-progs')",
+        CommandError::Rights { .. } => {
+            "log in as root, or give --sudo-src or --sudo-dest, for which sudo there must not ask"
+        }
+        CommandError::Start { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            "install it ('apt install openssh-client')"
+        }
+        CommandError::Answer { .. } => {
+            "another version of btrfs-progs there may help; nothing was changed"
+        }
+        CommandError::Talk { .. } => AGAIN,
+        CommandError::Failed { stderr, .. } => by_words(stderr).unwrap_or(AGAIN),
+        _ => return None,
+    })
+}
 
 fn by_receive(error: &ReceiveError) -> Option<&'static str> {
     Some(match error {

@@ -4,23 +4,32 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use btrsync::sync::root::{Pipeline, Scope};
+use btrsync::sync::root::{Pipeline, Scope, SshOptions};
 use clap::builder::{TypedValueParser, ValueParser};
 use clap::{ArgAction, Parser, ValueEnum};
+
+use crate::places::Side;
 
 const EXAMPLES: &str = "\
 Sources:
   DIR/      every read-only subvolume below DIR; so does DIR, where it is not a subvolume
   PATTERN   every read-only subvolume that matches; * ? [...], and * matches / too
   SUBVOL    just that subvolume, which must be read-only
+  FILE      the send streams in it, plain or compressed with zstd
+Each may be on another machine: HOST:PATH, USER@HOST:PATH, ssh://USER@HOST:PORT/PATH; but for FILE.
 
 Examples:
   btrsync /snapshots/ /mnt/backup
       show what would be sent, ask, and send all snapshots below /snapshots
   btrsync -y /snapshots/ /mnt/backup
       the same without asking, as in a timer
+  btrsync -y /snapshots/ nas:/srv/backup
+      send them to another machine, which needs no more than btrfs-progs and ssh
+  btrsync -y --sudo-src 'me@laptop:snapshots/2026-*' /mnt/backup
+      fetch those that match from another machine, where btrfs runs with sudo
   btrsync -n --json /snapshots/ /mnt/backup
       only tell what would be sent, for a program to read
   btrsync -y -o /mnt/stick -O 'zstd -T0' -e .zst /snapshots/ /mnt/backup
@@ -37,11 +46,11 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "btrsync", version, disable_version_flag = true, args_override_self = true, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Args {
-    /// What to send: a directory, a pattern, or a subvolume
+    /// What to send: a directory, a pattern, a subvolume, or a stream file
     #[arg(value_name = "SOURCE", required = true)]
     pub(crate) sources: Vec<OsString>,
 
-    /// Where to: a directory on a btrfs filesystem
+    /// Where to: a directory on a btrfs filesystem, here or as HOST:PATH
     #[arg(value_name = "DESTINATION", required = true)]
     pub(crate) destination: OsString,
 
@@ -73,6 +82,30 @@ pub(crate) struct Args {
     /// Keep the directories of SOURCE below DESTINATION; implies -c
     #[arg(short, long, help_heading = DESTINATION)]
     pub(crate) replicate_dirs: bool,
+
+    /// Run btrfs with sudo, on both sides
+    #[arg(short, long, help_heading = MACHINES)]
+    sudo: bool,
+
+    /// Run btrfs with sudo at SOURCE
+    #[arg(long, help_heading = MACHINES)]
+    sudo_src: bool,
+
+    /// Run btrfs with sudo at DESTINATION
+    #[arg(long, help_heading = MACHINES)]
+    sudo_dest: bool,
+
+    /// Log in with the private key in FILE
+    #[arg(long, value_name = "FILE", help_heading = MACHINES)]
+    ssh_identity: Option<PathBuf>,
+
+    /// Read FILE in place of the user's ssh configuration
+    #[arg(long, value_name = "FILE", help_heading = MACHINES)]
+    ssh_config: Option<PathBuf>,
+
+    /// Let ssh compress what it sends
+    #[arg(long, help_heading = MACHINES)]
+    ssh_compress: bool,
 
     /// Write the streams to files in DIR; DESTINATION is only compared against
     #[arg(short, long, value_name = "DIR", help_heading = DUMPS)]
@@ -135,6 +168,7 @@ pub(crate) struct Args {
 
 const SELECTION: &str = "What is sent";
 const DESTINATION: &str = "Where to";
+const MACHINES: &str = "Other machines and other users";
 const DUMPS: &str = "Streams instead of subvolumes";
 const RUN: &str = "How";
 const OUTPUT: &str = "What is told";
@@ -151,6 +185,25 @@ impl Args {
     /// Whether standard output is for the streams.
     pub(crate) fn streams_to_stdout(&self) -> bool {
         self.output_pipe.is_some() && self.output_dir.is_none()
+    }
+
+    /// Whether commands of a side run with sudo.
+    pub(crate) fn sudo(&self, side: Side) -> bool {
+        self.sudo
+            || match side {
+                Side::Source => self.sudo_src,
+                Side::Destination => self.sudo_dest,
+            }
+    }
+
+    /// Adds what the arguments say of ssh.
+    pub(crate) fn ssh(&self, options: SshOptions) -> SshOptions {
+        SshOptions {
+            identity_file: self.ssh_identity.clone(),
+            config_file: self.ssh_config.clone(),
+            compression: self.ssh_compress,
+            ..options
+        }
     }
 
     pub(crate) fn mode(&self) -> Mode {

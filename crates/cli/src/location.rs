@@ -2,57 +2,49 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 
-use btrsync::sync::default_root;
-use btrsync::sync::root::RootFactory;
+use btrsync::sync::root::SshAddress;
 use btrsync::text::escaped;
 
 use crate::advice::Failure;
 
 /// A place on a side of a sync.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Location {
-    /// The protocol that reaches it, as [`btrsync::sync::default_root`] knows it.
-    pub(crate) protocol: String,
-    /// The rest, in the form that the protocol has: a path for `local`.
-    pub(crate) rest: OsString,
-}
-
-impl Location {
-    /// Makes the place of a regular file one of streams.
-    pub(crate) fn or_file(self) -> Self {
-        let is_file = std::fs::metadata(&self.rest).is_ok_and(|metadata| metadata.is_file());
-        match self.protocol == "local" && is_file {
-            true => Self { protocol: "file".to_owned(), ..self },
-            false => self,
-        }
-    }
-
-    /// Returns the maker of roots for this place.
-    pub(crate) fn factory(&self) -> Result<&'static dyn RootFactory, Failure> {
-        default_root(&self.protocol).map_err(|unknown| match self.protocol.as_str() {
-            "ssh" => Failure::usage(format!(
-                "{} is on another machine, and this version reaches only this one",
-                escaped(&self.rest)
-            ))
-            .hint("write ./NAME for a path here that has a colon in it"),
-            _ => Failure::usage(unknown).hint("write ./PATH for a path here that has :// in it"),
-        })
-    }
+pub(crate) enum Location {
+    /// A path on this machine.
+    Here(PathBuf),
+    /// A path on another.
+    There(SshAddress),
 }
 
 /// Takes a location apart.
 ///
-/// `SCHEME://REST` is a URL. A colon before the first slash makes it `HOST:PATH`, as in scp. Anything
-/// else is a path.
-pub(crate) fn parse(text: &OsStr) -> Location {
+/// `ssh://…` and `file://…` are URLs. A colon before the first slash makes it `HOST:PATH`, as in scp.
+/// Anything else is a path.
+pub(crate) fn parse(text: &OsStr) -> Result<Location, Failure> {
     let bytes = text.as_bytes();
-    if let Some((scheme, rest)) = split_scheme(bytes) {
-        let protocol = if scheme == "file" { "local".to_owned() } else { scheme };
-        return Location { protocol, rest: OsString::from_vec(rest.to_vec()) };
+    match split_scheme(bytes) {
+        Some((scheme, _)) if scheme == "ssh" => there(bytes),
+        Some((scheme, rest)) if scheme == "file" => {
+            Ok(Location::Here(OsString::from_vec(rest.to_vec()).into()))
+        }
+        Some((scheme, _)) => {
+            let message = format!("unknown protocol '{}'; known: ssh, file", escaped(&scheme));
+            Err(Failure::usage(message).hint("write ./PATH for a path here that has :// in it"))
+        }
+        None if SshAddress::has_host(bytes) => there(bytes),
+        None => Ok(Location::Here(text.into())),
     }
-    let protocol = if names_host(bytes) { "ssh" } else { "local" };
-    Location { protocol: protocol.to_owned(), rest: text.to_os_string() }
+}
+
+fn there(bytes: &[u8]) -> Result<Location, Failure> {
+    let address = SshAddress::parse(bytes).map_err(|bad| {
+        Failure::usage(bad).hint(
+            "write HOST:PATH or ssh://USER@HOST:PORT/PATH, or ./PATH for a path here that has a colon",
+        )
+    })?;
+    Ok(Location::There(address))
 }
 
 fn split_scheme(bytes: &[u8]) -> Option<(String, &[u8])> {
@@ -64,14 +56,6 @@ fn split_scheme(bytes: &[u8]) -> Option<(String, &[u8])> {
     is_scheme.then(|| (scheme.to_ascii_lowercase(), &bytes[at + 3..]))
 }
 
-fn names_host(bytes: &[u8]) -> bool {
-    if bytes.first() == Some(&b'[') {
-        return bytes.windows(2).any(|two| two == b"]:");
-    }
-    let first = bytes.iter().position(|c| matches!(c, b':' | b'/'));
-    first.is_some_and(|at| at > 0 && bytes[at] == b':')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,27 +63,35 @@ mod tests {
     #[test]
     fn paths_and_hosts_are_told_apart_as_in_scp() {
         let cases = [
-            ("/a/b", "local", "/a/b"),
-            ("a", "local", "a"),
-            ("./a:b", "local", "./a:b"),
-            ("a/b:c", "local", "a/b:c"),
-            (":a", "local", ":a"),
-            ("file:///a:b", "local", "/a:b"),
-            ("host:a", "ssh", "host:a"),
-            ("user@host:/a", "ssh", "user@host:/a"),
-            ("[::1]:/a", "ssh", "[::1]:/a"),
-            ("[ab]/x", "local", "[ab]/x"),
-            ("ssh://host:22/a", "ssh", "host:22/a"),
-            ("Gopher://x", "gopher", "x"),
-            ("/a://b", "local", "/a://b"),
+            ("/a/b", None, "/a/b"),
+            ("a", None, "a"),
+            ("./a:b", None, "./a:b"),
+            ("a/b:c", None, "a/b:c"),
+            (":a", None, ":a"),
+            ("file:///a:b", None, "/a:b"),
+            ("host:a", Some("host"), "a"),
+            ("user@host:/a", Some("host"), "/a"),
+            ("[::1]:/a", Some("::1"), "/a"),
+            ("user@[::1]:/a", Some("::1"), "/a"),
+            ("[ab]/x", None, "[ab]/x"),
+            ("ssh://host:22/a", Some("host"), "/a"),
+            ("/a://b", None, "/a://b"),
+            ("a@b/c:d", None, "a@b/c:d"),
         ];
-        for (text, protocol, rest) in cases {
-            let location = parse(OsStr::new(text));
-            assert_eq!(
-                (location.protocol.as_str(), location.rest),
-                (protocol, rest.into()),
-                "{text}"
-            );
+        for (text, host, path) in cases {
+            let (got_host, got_path) = match parse(OsStr::new(text)).unwrap() {
+                Location::Here(path) => (None, path),
+                Location::There(address) => (Some(address.options.host), address.path),
+            };
+            assert_eq!((got_host.as_deref(), got_path), (host, path.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_neither_is_a_mistake() {
+        for text in ["Gopher://x", "ssh://", "ssh:///a", "ssh://h:0/a", "-oX:a", "a b:c"] {
+            let failure = parse(OsStr::new(text)).unwrap_err();
+            assert_eq!((failure.exit, failure.hint.is_some()), (crate::exit::Exit::Usage, true));
         }
     }
 }

@@ -10,6 +10,7 @@ mod glob;
 mod invocation;
 mod location;
 mod observe;
+mod places;
 mod prompt;
 mod report;
 mod select;

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use btrsync::btrfs::{Forest, Subvolume};
-use btrsync::sync::root::{BtrfsRoot, RootError, RootOptions, Scope};
+use btrsync::sync::root::{self, BtrfsRoot, Look, RootError, RootOptions, Scope};
+use btrsync::text::escaped;
 
 use crate::advice::Failure;
 use crate::args::Args;
 use crate::glob::{Glob, is_pattern, quote};
-use crate::location::{self, Location};
+use crate::places::{Place, Places, Side};
 
 /// A source: its root, and what of it is to be sent.
 #[derive(Debug)]
@@ -20,10 +21,10 @@ pub(crate) struct Source {
     pub(crate) what: What,
     /// The argument, as the user gave it.
     pub(crate) argument: OsString,
-    /// The directory that the argument names, where it is one.
-    pub(crate) directory: Option<PathBuf>,
     filter: Filter,
-    location: Location,
+    place: Place,
+    /// The path that the root was found for.
+    base: PathBuf,
     scope: Scope,
 }
 
@@ -47,31 +48,36 @@ struct Filter {
 
 impl Source {
     /// Finds the root of a SOURCE argument and what it selects there.
-    pub(crate) async fn find(argument: &OsStr, args: &Args) -> Result<Self, Failure> {
-        let place = location::parse(argument).or_file();
-        let factory = place.factory()?;
+    pub(crate) async fn find(
+        argument: &OsStr,
+        places: &Places<'_>,
+        args: &Args,
+    ) -> Result<Self, Failure> {
+        let place = places.find(argument, Side::Source).await?;
         let options = RootOptions { scope: args.scope, ..RootOptions::default() };
-        let found = Found::look(&place.rest, factory).await?;
-        let (root, base) = factory.get_root(&found.path, &options).await?;
+        let found = Found::new(&place)?;
+        let (root, base) = place.factory.get_root(&found.path, &options).await?;
         let what = found.what(&base)?;
         let filter = Filter::new(args, &what, &found, &base)?;
-        let directory = matches!(found.kind, Kind::Directory).then(|| found.path.clone());
-        let location = Location { rest: found.path.into(), ..place };
         let (argument, scope) = (argument.to_os_string(), args.scope);
-        Ok(Self { root, what, argument, directory, filter, location, scope })
+        Ok(Self { root, what, argument, filter, place, base: found.path, scope })
     }
 
     /// Lists everything at the root, also what can be written.
     pub(crate) async fn list_all(&self) -> Result<Forest, Failure> {
-        let factory = self.location.factory()?;
         let options = RootOptions { scope: self.scope, readonly: false, ..RootOptions::default() };
-        let (root, _) = factory.get_root(Path::new(&self.location.rest), &options).await?;
+        let (root, _) = self.place.factory.get_root(&self.base, &options).await?;
         Ok(root.list().await?)
     }
 
     /// Whether the parent of each volume is given and cannot be chosen.
     pub(crate) fn has_fixed_parents(&self) -> bool {
-        self.location.protocol == "file"
+        self.place.is_stream_file()
+    }
+
+    /// Whether this names just the directory of a place, by whatever names.
+    pub(crate) fn is_directory(&self, place: &Place) -> bool {
+        matches!(self.what, What::Below(_)) && self.place.is_same_directory(place)
     }
 
     /// Whether a volume of the root is to be sent.
@@ -108,27 +114,27 @@ enum Kind {
 }
 
 impl Found {
-    async fn look(
-        argument: &OsStr,
-        factory: &dyn btrsync::sync::root::RootFactory,
-    ) -> Result<Self, Failure> {
-        let path = Path::new(argument);
-        if std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
-            return Ok(Self { path: path.to_path_buf(), kind: Kind::File });
+    fn new(place: &Place) -> Result<Self, Failure> {
+        let argument = place.path.as_os_str().as_bytes();
+        let directory = || Self { path: place.path.clone(), kind: Kind::Directory };
+        match place.look.kind {
+            root::Kind::Missing if is_pattern(argument) => Ok(Self::pattern(argument)),
+            root::Kind::Missing => {
+                let source = std::io::Error::from_raw_os_error(ENOENT);
+                Err(RootError::Open { path: place.shown(), source }.into())
+            }
+            root::Kind::File if place.is_stream_file() => {
+                Ok(Self { path: place.path.clone(), kind: Kind::File })
+            }
+            root::Kind::File => {
+                let message = format!("{} is a file on another machine", escaped(&place.shown()));
+                Err(Failure::new(message, "copy the stream file here, or run btrsync there"))
+            }
+            root::Kind::Other => Err(RootError::NotADirectory { path: place.shown() }.into()),
+            root::Kind::Directory => Ok(directory()),
+            root::Kind::Subvolume if argument.ends_with(b"/") => Ok(directory()),
+            root::Kind::Subvolume => Ok(Self::subvolume(&place.look)),
         }
-        if is_pattern(argument.as_bytes()) && std::fs::symlink_metadata(path).is_err() {
-            return Ok(Self::pattern(argument.as_bytes()));
-        }
-        let metadata = std::fs::metadata(path)
-            .map_err(|source| RootError::Open { path: path.to_path_buf(), source })?;
-        if !metadata.is_dir() {
-            return Err(RootError::NotADirectory { path: path.to_path_buf() }.into());
-        }
-        let directory = Self { path: path.to_path_buf(), kind: Kind::Directory };
-        if argument.as_bytes().ends_with(b"/") || !factory.is_root(path).await? {
-            return Ok(directory);
-        }
-        Ok(Self::subvolume(path).unwrap_or(directory))
     }
 
     /// Splits a pattern where its first wildcard stands.
@@ -146,17 +152,14 @@ impl Found {
         }
     }
 
-    /// Sees a subvolume from the one that holds it, unless it is mounted here by itself.
-    fn subvolume(path: &Path) -> Option<Self> {
-        let path = std::fs::canonicalize(path).ok()?;
-        let whole = Self { path: path.clone(), kind: Kind::Subvolume(OsString::new()) };
-        let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
-            return Some(whole);
-        };
-        if is_mount_point(above, name) {
-            return Some(whole);
+    /// Sees a subvolume from the one that holds it, unless it is mounted there by itself.
+    fn subvolume(look: &Look) -> Self {
+        match (look.path.parent(), look.path.file_name()) {
+            (Some(above), Some(name)) if !look.mounted => {
+                Self { path: above.to_path_buf(), kind: Kind::Subvolume(name.to_os_string()) }
+            }
+            _ => Self { path: look.path.clone(), kind: Kind::Subvolume(OsString::new()) },
         }
-        Some(Self { path: above.to_path_buf(), kind: Kind::Subvolume(name.to_os_string()) })
     }
 
     /// What this selects below `base`, the path of its directory in the root.
@@ -170,14 +173,7 @@ impl Found {
     }
 }
 
-/// Whether another mount begins at an entry of a directory.
-fn is_mount_point(directory: &Path, name: &OsStr) -> bool {
-    use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
-    let Ok(above) = std::fs::File::open(directory) else { return true };
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let opened = openat2(&above, name, flags, Mode::empty(), ResolveFlags::NO_XDEV);
-    matches!(opened, Err(rustix::io::Errno::XDEV))
-}
+const ENOENT: i32 = 2;
 
 /// Makes a pattern of one that is relative to a directory of the root.
 fn below(base: &Path, pattern: &[u8]) -> Result<Glob, Failure> {

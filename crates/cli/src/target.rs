@@ -1,16 +1,18 @@
 //! The DESTINATION argument, and where streams go instead if they are to be dumped.
 
-use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use btrsync::sync::root::{BtrfsRoot, DumpRoot, DumpTarget, RootError, RootOptions};
+use btrsync::sync::root::local::Local;
+use btrsync::sync::root::{
+    BtrfsRoot, DumpRoot, DumpTarget, Kind, RootError, RootFactory, RootOptions,
+};
 use btrsync::text::escaped;
 
 use crate::advice::Failure;
 use crate::args::Args;
-use crate::location;
+use crate::places::{Place, Places, Side};
 
 /// Where the subvolumes go.
 #[derive(Debug)]
@@ -18,40 +20,38 @@ pub(crate) struct Target {
     pub(crate) root: Arc<dyn BtrfsRoot>,
     /// The directory, relative to the root.
     pub(crate) path: PathBuf,
-    /// The path that the user gave.
-    pub(crate) argument: PathBuf,
+    /// The place that the user named.
+    pub(crate) place: Place,
     /// Whether streams are written instead of subvolumes; a name that is taken is no obstacle then.
     pub(crate) dumps: bool,
 }
 
 impl Target {
     /// Finds the root of the destination; a directory that is missing must be wanted.
-    pub(crate) async fn find(args: &Args) -> Result<Self, Failure> {
-        let place = location::parse(&args.destination);
-        let factory = place.factory()?;
+    pub(crate) async fn find(places: &Places<'_>, args: &Args) -> Result<Self, Failure> {
+        let place = places.find(&args.destination, Side::Destination).await?;
         let create_recvpath = args.create_destpath || args.replicate_dirs;
-        let argument = PathBuf::from(place.rest);
-        if !create_recvpath {
-            exists("destination", &argument)?;
+        if !(create_recvpath && place.look.kind == Kind::Missing) {
+            is_there("destination", &place.shown(), place.look.kind)?;
         }
         let options = RootOptions { create_recvpath, ..RootOptions::default() };
-        let (root, path) = factory.get_root(&argument, &options).await?;
-        match dump(args, create_recvpath)? {
-            None => Ok(Self { root, path, argument, dumps: false }),
+        let (root, path) = place.factory.get_root(&place.path, &options).await?;
+        match dump(args, create_recvpath).await? {
+            None => Ok(Self { root, path, place, dumps: false }),
             Some((target, path)) => {
                 let root = Arc::new(DumpRoot::new(Some(root), target, args.output_pipe.clone()));
-                Ok(Self { root, path, argument, dumps: true })
+                Ok(Self { root, path, place, dumps: true })
             }
         }
     }
 }
 
 /// Where streams are to be written, and the directory for that, if the arguments ask for it.
-fn dump(args: &Args, create: bool) -> Result<Option<(DumpTarget, PathBuf)>, Failure> {
+async fn dump(args: &Args, create: bool) -> Result<Option<(DumpTarget, PathBuf)>, Failure> {
     if let Some(directory) = &args.output_dir {
         let directory = PathBuf::from(directory);
         if !create {
-            exists("directory", &directory)?;
+            is_there("directory", &directory, Local.look(&directory).await?.kind)?;
         }
         let target = DumpTarget::Directory {
             path: PathBuf::new(),
@@ -75,14 +75,13 @@ fn dump(args: &Args, create: bool) -> Result<Option<(DumpTarget, PathBuf)>, Fail
 }
 
 /// Makes sure that a directory is there; `role` is what it is for the user.
-fn exists(role: &str, path: &Path) -> Result<(), Failure> {
-    match std::fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Ok(()),
-        Ok(_) => Err(RootError::NotADirectory { path: path.to_path_buf() }.into()),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
+fn is_there(role: &str, path: &Path, kind: Kind) -> Result<(), Failure> {
+    match kind {
+        Kind::Directory | Kind::Subvolume => Ok(()),
+        Kind::Missing => {
             let message = format!("the {role} {} does not exist", escaped(path));
             Err(Failure::new(message, "create it, or give -c; is its filesystem mounted?"))
         }
-        Err(source) => Err(RootError::Open { path: path.to_path_buf(), source }.into()),
+        _ => Err(RootError::NotADirectory { path: path.to_path_buf() }.into()),
     }
 }

@@ -7,4 +7,3 @@ mod subvolume;
 pub use cow::{Diff, Forest};
 pub use key::{Key, KeyFn, default_keys};
 pub use subvolume::Subvolume;
-pub(crate) use subvolume::is_after_receive;

@@ -4,7 +4,8 @@
 //! that says much is never held up.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::process::Stdio;
 
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -12,7 +13,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use crate::text::escaped;
 
 /// How much of its last words is kept, in bytes.
-const KEPT: u64 = 4096;
+const KEPT: usize = 4096;
 
 /// The standard error of a child process.
 #[derive(Debug)]
@@ -29,14 +30,21 @@ impl Words {
     }
 
     /// Returns the end of what was said, escaped, in one line, without the lines that are `noise`.
-    pub(crate) fn last(&mut self, noise: impl Fn(&str) -> bool) -> String {
-        let mut bytes = Vec::new();
-        let end = self.0.seek(SeekFrom::End(0)).unwrap_or(0);
-        let from = SeekFrom::Start(end.saturating_sub(KEPT));
-        let kept = self.0.seek(from).map(|_| (&mut self.0).take(KEPT));
-        let _ = kept.and_then(|mut kept| kept.read_to_end(&mut bytes));
+    pub(crate) fn last(&self, noise: impl Fn(&str) -> bool) -> String {
+        let bytes = self.bytes();
         let text = String::from_utf8_lossy(&bytes);
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !noise(line));
         lines.map(|line| escaped(line).to_string()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Returns the end of what was said, as it was said. The child may still be writing, at an offset
+    /// that it shares with us.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let end = self.0.metadata().map_or(0, |metadata| metadata.len());
+        let begin = end.saturating_sub(KEPT as u64);
+        let mut bytes = vec![0; KEPT];
+        let count = self.0.read_at(&mut bytes, begin).unwrap_or(0);
+        bytes.truncate(count);
+        bytes
     }
 }

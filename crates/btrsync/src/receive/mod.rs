@@ -10,21 +10,20 @@ mod meta;
 mod program;
 mod stage;
 
-use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use btrsync_stream::{
     Command, CommandKind, Frame, FrameReader, Header, RewriteError, rewrite_subvolume_name,
 };
-use uuid::Uuid;
 
 pub use self::error::ReceiveError;
+pub(crate) use self::meta::{Identity, named};
 pub use self::meta::{Received, StreamMeta};
 use self::program::Program;
-use self::stage::{Identity, RootTimes, Stage};
-pub(crate) use self::stage::{is_staging_name, remove_leftovers};
+use self::stage::{RootTimes, Stage};
+pub(crate) use self::stage::{is_staging_name, remove_leftovers, staging_name};
 use crate::{Cancel, Flow};
 
 /// An open directory that subvolumes are received into.
@@ -90,24 +89,13 @@ impl Receiver<'_> {
     /// Starts the next subvolume of the flow.
     fn begin(&mut self, frame: &Frame<'_>) -> Result<(), ReceiveError> {
         let (name, identity) = named(frame)?;
-        self.expect(identity.uuid)?;
+        self.meta.expect(self.done.len(), identity.uuid)?;
         let stage = Stage::new(self.into, name, identity.uuid)?;
         let mut program = Program::start(&self.into.path, self.cancel)?;
         program.write(&Header { version: frame.version() }.encode())?;
         program.write(&rewrite_subvolume_name(frame, stage.staging_name().as_bytes())?)?;
         self.current = Some(Current { program, stage, identity, times: None });
         Ok(())
-    }
-
-    /// Refuses a subvolume that is not the one that was announced.
-    fn expect(&self, uuid: Uuid) -> Result<(), ReceiveError> {
-        match self.meta.uuids.get(self.done.len()) {
-            Some(Some(announced)) if *announced != uuid => {
-                Err(ReceiveError::OtherVolume { announced: *announced, uuid })
-            }
-            None if !self.meta.uuids.is_empty() => Err(ReceiveError::OneTooMany { uuid }),
-            _ => Ok(()),
-        }
     }
 
     fn pass(&mut self, frame: &Frame<'_>) -> Result<(), ReceiveError> {
@@ -141,51 +129,7 @@ impl Receiver<'_> {
 
     fn end(mut self) -> Result<Vec<Received>, ReceiveError> {
         self.finish()?;
-        if self.done.len() < self.meta.uuids.len() {
-            let (received, announced) = (self.done.len(), self.meta.uuids.len());
-            return Err(ReceiveError::TooFew { received, announced });
-        }
+        self.meta.complete(self.done.len())?;
         Ok(self.done)
-    }
-}
-
-/// Reads the name and the identity of the subvolume that a frame begins.
-fn named(frame: &Frame<'_>) -> Result<(OsString, Identity), ReceiveError> {
-    let (Command::Subvol { path, uuid, ctransid } | Command::Snapshot { path, uuid, ctransid, .. }) =
-        Command::decode(frame)?
-    else {
-        return Err(ReceiveError::BadName { name: OsString::new() });
-    };
-    let name = OsString::from_vec(path.to_vec());
-    if !is_possible_name(&name) {
-        return Err(ReceiveError::BadName { name });
-    }
-    Ok((name, Identity { uuid, ctransid }))
-}
-
-/// Whether a subvolume may get this name: one entry of the directory, and not a staging name.
-fn is_possible_name(name: &OsStr) -> bool {
-    let bytes = name.as_bytes();
-    let special = bytes.is_empty() || bytes == b"." || bytes == b"..";
-    !special
-        && bytes.len() <= 255
-        && !bytes.iter().any(|c| matches!(c, b'/' | 0))
-        && !is_staging_name(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stream_cannot_name_what_is_not_an_entry_of_the_directory() {
-        let long = "x".repeat(256);
-        let staging = format!(".btrsync-{}.partial", "0".repeat(32));
-        for name in ["", ".", "..", "a/b", "/etc", "a\0b", &long, &staging] {
-            assert!(!is_possible_name(OsStr::new(name)), "{name:?}");
-        }
-        for name in ["a", "...", "a b\n", &"x".repeat(255)] {
-            assert!(is_possible_name(OsStr::new(name)), "{name:?}");
-        }
     }
 }

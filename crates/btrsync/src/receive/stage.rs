@@ -19,17 +19,11 @@ use uuid::Uuid;
 
 use super::Directory;
 use super::error::ReceiveError;
+use super::meta::Identity;
 use crate::temporary;
 
 const SUFFIX: &str = ".partial";
 const ROOT_INODE: u64 = 256;
-
-/// What a stream says of the subvolume it makes.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Identity {
-    pub(super) uuid: Uuid,
-    pub(super) ctransid: u64,
-}
 
 /// The times of the root directory, which `btrfs receive` overwrites with its own.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +62,7 @@ impl<'a> Stage<'a> {
             Ok(_) => return Err(ReceiveError::Exists { path }),
             Err(error) => return Err(io("look at", path, error)),
         }
-        let staging = temporary::name(uuid, SUFFIX);
+        let staging = staging_name(uuid);
         Ok(Self { into, name, staging, published: false })
     }
 
@@ -183,6 +177,11 @@ fn timespec(time: Timespec) -> rustix::fs::Timespec {
 
 fn io(what: &'static str, path: PathBuf, error: Errno) -> ReceiveError {
     ReceiveError::Io { what, path, source: error.into() }
+}
+
+/// Makes a name for a staging subvolume.
+pub(crate) fn staging_name(uuid: Uuid) -> OsString {
+    temporary::name(uuid, SUFFIX)
 }
 
 /// Returns whether a name is one that only a staging subvolume has.

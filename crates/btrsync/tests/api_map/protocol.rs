@@ -33,7 +33,7 @@ fn default_root_local() {
 
 #[test]
 fn default_root_ssh_file_file_dump() {
-    assert_eq!(default_root("ssh").unwrap_err(), UnknownProtocol("ssh".to_owned()));
+    assert_eq!(format!("{:?}", default_root("ssh").unwrap()), "SshLocations");
     assert_eq!(format!("{:?}", default_root("file").unwrap()), "StreamFile");
     assert_eq!(format!("{:?}", default_root("file-dump").unwrap()), "Dump");
 }
@@ -44,7 +44,7 @@ fn default_root_raises_valueerror() {
         let error = default_root(protocol).unwrap_err();
         assert_eq!(error, UnknownProtocol(protocol.to_owned()));
         let text = format!(
-            "unknown protocol '{}'; known: local, file, file-dump",
+            "unknown protocol '{}'; known: local, ssh, file, file-dump",
             protocol.escape_debug()
         );
         assert_eq!(error.to_string(), text);

@@ -1,8 +1,6 @@
 //! What is checked before anything is sent, so that a refusal leaves the destination as it was.
 
 use std::collections::BTreeMap;
-use std::fs::metadata;
-use std::os::linux::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use btrsync::btrfs::{Forest, Subvolume};
@@ -15,20 +13,14 @@ use crate::target::Target;
 
 /// Refuses to send a directory into itself.
 pub(super) fn different_places(source: &Source, target: &Target) -> Result<(), Failure> {
-    let Some(directory) = &source.directory else { return Ok(()) };
-    let same = identity(directory).is_some_and(|id| identity(&target.argument) == Some(id));
-    if same {
+    if source.is_directory(&target.place) {
         let message = format!(
             "source and destination are the same directory, {}",
-            escaped(target.argument.as_os_str())
+            escaped(&target.place.shown())
         );
         return Err(Failure::new(message, "name another destination, on another filesystem"));
     }
     Ok(())
-}
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    metadata(path).ok().map(|metadata| (metadata.st_dev(), metadata.st_ino()))
 }
 
 /// Tells a source that names nothing that can be sent.

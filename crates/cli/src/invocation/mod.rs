@@ -16,6 +16,7 @@ use crate::advice::Failure;
 use crate::args::{Args, Mode};
 use crate::exit::Exit;
 use crate::observe::Watch;
+use crate::places::Places;
 use crate::prompt::{self, Answer};
 use crate::report::{self, Preview, Report, Summary};
 use crate::select::Source;
@@ -76,10 +77,18 @@ enum Next {
 
 impl Invocation<'_> {
     async fn run(&self, summary: &mut Summary) -> Result<Exit, Failure> {
-        let target = Target::find(self.args).await?;
+        let places = Places::new(self.args, &self.cancel);
+        let ended = self.all(&places, summary).await;
+        places.close().await;
+        ended
+    }
+
+    /// Does everything for all sources.
+    async fn all(&self, places: &Places<'_>, summary: &mut Summary) -> Result<Exit, Failure> {
+        let target = Target::find(places, self.args).await?;
         let mut sources = Vec::new();
         for argument in &self.args.sources {
-            sources.push(Source::find(argument, self.args).await?);
+            sources.push(Source::find(argument, places, self.args).await?);
         }
         for source in &sources {
             check::different_places(source, &target)?;
@@ -195,7 +204,7 @@ impl Invocation<'_> {
     /// Removes what dead runs have left, also where there is nothing to send. Whatever keeps us from it
     /// is no failure of this run: a run that goes on, or a destination that nobody can write to.
     async fn sweep(&self, target: &Target) {
-        if !target.dumps && target.argument.is_dir() {
+        if !target.dumps && target.place.is_directory() {
             let _ = target.root.lock(&target.path).await;
         }
     }

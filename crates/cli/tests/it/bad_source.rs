@@ -124,13 +124,13 @@ fn the_same_filesystem_is_noted() {
 }
 
 #[test]
-fn places_that_this_version_cannot_reach() {
+fn places_that_are_none() {
     require_btrfs!();
     let pair = Pair::with_snapshots(&["1"]);
-    refuses_source(&pair, "host:/snaps", 2, &["host:/snaps is on another machine", "./NAME"]);
-    refuses_source(&pair, "ssh://host/snaps", 2, &["is on another machine"]);
-    refuses_source(&pair, "gopher://host/x", 2, &["unknown protocol 'gopher'", "known: local"]);
-    for place in ["host:/backup", "gopher://x"] {
+    refuses_source(&pair, "ssh:///snaps", 2, &["ssh:///snaps", "it names no host", "HOST:PATH"]);
+    refuses_source(&pair, "ssh://host:0/x", 2, &["its port is no number"]);
+    refuses_source(&pair, "gopher://host/x", 2, &["unknown protocol 'gopher'", "known: ssh"]);
+    for place in ["@host:/backup", "gopher://x"] {
         refuses(2, &[], pair.dst.path(), || {
             let mut command = btrsync();
             command.arg(pair.snaps()).arg(place);

@@ -116,6 +116,43 @@ pub trait RootFactory: fmt::Debug + Send + Sync {
         options: &RootOptions,
     ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError>;
 
-    /// Returns whether `path` is the root directory of a subvolume.
-    async fn is_root(&self, path: &Path) -> Result<bool, RootError>;
+    /// Returns what stands at `path`.
+    async fn look(&self, path: &Path) -> Result<Look, RootError>;
+
+    /// Returns whether `path`, which must exist, is the root directory of a subvolume.
+    async fn is_root(&self, path: &Path) -> Result<bool, RootError> {
+        match self.look(path).await?.kind {
+            Kind::Missing => {
+                let source = std::io::ErrorKind::NotFound.into();
+                Err(RootError::Open { path: path.to_path_buf(), source })
+            }
+            kind => Ok(kind == Kind::Subvolume),
+        }
+    }
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// Of what kind it is; symbolic links are followed.
+    pub kind: Kind,
+    /// Its absolute path without symbolic links; where nothing is there, the path that was asked for.
+    pub path: PathBuf,
+    /// Whether a mount begins there.
+    pub mounted: bool,
+}
+
+/// Of what kind it is what stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing is there.
+    Missing,
+    /// A regular file.
+    File,
+    /// A directory, but not that of a subvolume.
+    Directory,
+    /// The root directory of a subvolume.
+    Subvolume,
+    /// Something else.
+    Other,
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use btrsync_kernel as kernel;
 
+use super::command::CommandError;
 use super::dump::DumpError;
+use super::ssh::BadAddress;
 use crate::receive::ReceiveError;
 use crate::text::escaped;
 
@@ -131,6 +133,12 @@ pub enum RootError {
         /// Why.
         source: io::Error,
     },
+    /// A location on another machine cannot be one.
+    #[error(transparent)]
+    Address(BadAddress),
+    /// A command on another machine, or under sudo, failed.
+    #[error(transparent)]
+    Command(CommandError),
     /// A stream could not be received.
     #[error(transparent)]
     Receive(#[from] ReceiveError),
@@ -201,6 +209,7 @@ impl RootError {
             Self::List { source, .. } | Self::Show { source, .. } | Self::Send { source, .. } => {
                 source.raw_os_error()
             }
+            Self::Command(error) => error.raw_os_error(),
             Self::Receive(error) => error.raw_os_error(),
             Self::Dump(error) => error.raw_os_error(),
             _ => None,

@@ -9,22 +9,28 @@ pub mod dump;
 mod error;
 pub mod file;
 pub mod local;
+mod scoped;
+pub mod ssh;
 
-pub use contract::{BtrfsRoot, Completion, RootFactory, RootOptions, Scope, SendRequest};
+pub use command::{CommandError, CommandRoot, Sudo};
+pub use contract::{
+    BtrfsRoot, Completion, Kind, Look, RootFactory, RootOptions, Scope, SendRequest,
+};
 pub use dump::{DumpError, DumpRoot, DumpTarget, Pipeline, PipelineError};
 pub use error::RootError;
 pub use file::FileRoot;
 pub use local::LocalRoot;
+pub use ssh::{BadAddress, Ssh, SshAddress, SshOptions};
 
 pub use crate::receive::{Received, StreamMeta};
 use crate::thread;
 
 /// A protocol for which there is no root.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown protocol '{}'; known: local, file, file-dump", .0.escape_debug())]
+#[error("unknown protocol '{}'; known: local, ssh, file, file-dump", .0.escape_debug())]
 pub struct UnknownProtocol(pub String);
 
-/// Returns the maker of roots for a protocol: `local`, `file` or `file-dump`.
+/// Returns the maker of roots for a protocol: `local`, `ssh`, `file` or `file-dump`.
 ///
 /// # Errors
 ///
@@ -37,11 +43,12 @@ pub struct UnknownProtocol(pub String);
 ///
 /// assert!(default_root("local").is_ok());
 /// let error = default_root("gopher").unwrap_err();
-/// assert_eq!(error.to_string(), "unknown protocol 'gopher'; known: local, file, file-dump");
+/// assert_eq!(error.to_string(), "unknown protocol 'gopher'; known: local, ssh, file, file-dump");
 /// ```
 pub fn default_root(protocol: &str) -> Result<&'static dyn RootFactory, UnknownProtocol> {
     match protocol {
         "local" => Ok(&local::Local),
+        "ssh" => Ok(&ssh::SshLocations),
         "file" => Ok(&file::StreamFile),
         "file-dump" => Ok(&dump::Dump),
         other => Err(UnknownProtocol(other.to_owned())),

@@ -1,9 +1,307 @@
-//! A filesystem that only `btrfs` of btrfs-progs reaches: on another host, or with other rights.
+//! A root whose filesystem is reached by running btrfs-progs in a shell: on another machine, or on this
+//! one under sudo.
+//!
+//! What comes back is text, which is not trusted to say what it seems to; what goes there is scripts in
+//! which no name can mean anything. A listing tells less than the kernel does: see [`text`].
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "what reads the texts is here before what runs the programs"
-)]
-
+mod channel;
+mod error;
+mod link;
+mod list;
+mod lock;
+mod mounts;
+mod place;
+mod receive;
+mod script;
+mod send;
+mod session;
+mod sudo;
 mod text;
+mod wait;
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+pub use self::error::CommandError;
+pub(super) use self::link::Link;
+use self::lock::{Lock, Locks};
+use self::place::Place;
+use self::script::Script;
+pub use self::sudo::Sudo;
+use super::contract::{BtrfsRoot, Completion, Look, RootOptions, SendRequest};
+use super::error::RootError;
+use super::{on_thread, scoped, start};
+use crate::Flow;
+use crate::btrfs::{Forest, Subvolume};
+use crate::receive::{Received, StreamMeta};
+use crate::text::escaped;
+
+/// The shell of a machine, with or without sudo.
+#[derive(Debug, Clone)]
+struct Shell {
+    link: Arc<Link>,
+    /// What is put before commands.
+    sudo: &'static str,
+}
+
+impl Shell {
+    fn new(link: Arc<Link>, sudo: bool) -> Self {
+        let sudo = match (sudo, link.is_remote()) {
+            (false, _) => "",
+            // Nobody could answer a question there.
+            (true, true) => "sudo -n",
+            (true, false) => "sudo",
+        };
+        Self { link, sudo }
+    }
+
+    fn ask(&self, script: &Script) -> Result<Vec<u8>, CommandError> {
+        self.link.ask(script, self.sudo)
+    }
+
+    /// The path of the other side in a message of this one.
+    fn shown(&self, path: &Path) -> PathBuf {
+        if !self.link.is_remote() {
+            return path.to_path_buf();
+        }
+        let mut shown = OsString::from(format!("{}:", self.link.host()));
+        shown.push(path);
+        shown.into()
+    }
+
+    fn garbled(&self, command: &'static str, what: &str) -> CommandError {
+        let (host, what) = (self.link.host().to_owned(), what.to_owned());
+        CommandError::Answer { host, command, what }
+    }
+}
+
+/// A btrfs filesystem that is reached through a shell, seen from one of its subvolumes.
+#[derive(Debug)]
+pub struct CommandRoot {
+    shared: Arc<Shared>,
+}
+
+/// What the threads of a root share.
+#[derive(Debug)]
+struct Shared {
+    shell: Shell,
+    path: PathBuf,
+    options: RootOptions,
+    locks: Mutex<Locks>,
+    /// Where the subvolumes are that a stream may name as its parent, as of the last listing.
+    places: Mutex<HashMap<Uuid, PathBuf>>,
+}
+
+impl CommandRoot {
+    /// Finds the subvolume that holds a path.
+    pub(super) async fn find(
+        link: Arc<Link>,
+        sudo: bool,
+        path: &Path,
+        options: &RootOptions,
+    ) -> Result<(Self, PathBuf), RootError> {
+        let (shell, path, options) = (Shell::new(link, sudo), path.to_path_buf(), options.clone());
+        on_thread(move || {
+            let (path, below) = Place::ask(&shell, &path)?.into_root(&shell)?;
+            let (locks, places) = Default::default();
+            Ok((Self { shared: Arc::new(Shared { shell, path, options, locks, places }) }, below))
+        })
+        .await
+    }
+
+    /// Returns what stands at a path.
+    pub(super) async fn look(link: Arc<Link>, sudo: bool, path: &Path) -> Result<Look, RootError> {
+        let (shell, path) = (Shell::new(link, sudo), path.to_path_buf());
+        on_thread(move || Ok(Place::ask(&shell, &path)?.into_look(&path))).await
+    }
+
+    /// Runs blocking work on a thread of its own.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> Result<T, RootError> + Send + 'static,
+    ) -> Result<T, RootError> {
+        let shared = Arc::clone(&self.shared);
+        on_thread(move || work(&shared)).await
+    }
+}
+
+impl Shared {
+    fn list(&self) -> Result<Forest, RootError> {
+        let listing = list::list(&self.shell, &self.path)?;
+        let root = listing.vols.iter().find(|vol| vol.id == listing.root);
+        let prefix = root.map(|root| root.path.clone()).unwrap_or_default();
+        let places = listing.vols.iter().flat_map(|vol| {
+            let below = vol.path.strip_prefix(&prefix).ok()?;
+            let uuids = [vol.uuid, vol.received_uuid].into_iter().flatten();
+            let place = self.path.join(below);
+            Some(uuids.map(move |uuid| (uuid, place.clone())))
+        });
+        *lock(&self.places) = places.flatten().collect();
+        Ok(scoped::forest(&listing.vols, listing.root, &self.options))
+    }
+
+    fn show(&self, path: &Path) -> Result<Subvolume, RootError> {
+        let (root, below) =
+            Place::ask(&self.shell, &self.path.join(path))?.into_root(&self.shell)?;
+        let vanished = || RootError::Vanished { path: self.shell.shown(&self.path.join(path)) };
+        if !below.as_os_str().is_empty() && self.path.join(path) == root {
+            return Err(vanished());
+        }
+        let listing = list::list(&self.shell, &root)?;
+        let mine = list::list(&self.shell, &self.path)?;
+        let prefix = mine.vols.into_iter().find(|vol| vol.id == mine.root).map(|vol| vol.path);
+        let vol = listing.vols.into_iter().find(|vol| vol.id == listing.root);
+        let mut vol = vol.ok_or_else(vanished)?;
+        if let Ok(below) = vol.path.strip_prefix(prefix.unwrap_or_default()) {
+            vol.path = below.to_path_buf();
+        }
+        Ok(vol)
+    }
+
+    fn occupied(&self, paths: &[PathBuf]) -> Result<Vec<PathBuf>, RootError> {
+        const FIND: &str = r#"for d; do if t -d "$d"; then printf '/%s\0' "$d"; r find "$d" -mindepth 1 -maxdepth 1 -print0; fi; done"#;
+        let mut dirs: Vec<PathBuf> = paths.iter().map(|path| self.directory_of(path)).collect();
+        dirs.sort();
+        dirs.dedup();
+        let answer = self.shell.ask(&Script::new(FIND).args(&dirs))?;
+        let found: std::collections::HashSet<&[u8]> = answer.split(|c| *c == 0).collect();
+        let stands = |path: &&PathBuf| {
+            use std::os::unix::ffi::OsStrExt;
+            let full = self.path.join(path);
+            full.file_name().is_none() || found.contains(full.as_os_str().as_bytes())
+        };
+        Ok(paths.iter().filter(stands).cloned().collect())
+    }
+
+    fn directory_of(&self, path: &Path) -> PathBuf {
+        let full = self.path.join(path);
+        full.parent().map(Path::to_path_buf).unwrap_or(full)
+    }
+
+    /// Makes sure that a directory can be received into, and keeps other runs out of it.
+    fn prepare(&self, path: &Path) -> Result<PathBuf, RootError> {
+        let full = self.path.join(path);
+        let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+        let mut place = Place::ask(&self.shell, &full)?;
+        if !place.missing.as_os_str().is_empty() && self.options.create_recvpath && plain {
+            self.check(&place, &place.existing.join(&place.missing), &full)?;
+            self.shell.ask(&Script::new(r#"r mkdir -p -- "$1""#).arg(&full))?;
+            place = Place::ask(&self.shell, &full)?;
+        }
+        self.check(&place, &place.existing, &full)?;
+        self.lock(&full)?;
+        Ok(full)
+    }
+
+    /// Refuses a directory that is not where it seems to be, or that nothing can be written to.
+    fn check(&self, place: &Place, real: &Path, full: &Path) -> Result<(), RootError> {
+        let path = self.shell.shown(full);
+        if real != full {
+            let source = std::io::Error::from_raw_os_error(match place.missing.as_os_str() {
+                missing if missing.is_empty() => ELOOP,
+                _ => ENOENT,
+            });
+            return Err(RootError::Open { path, source });
+        }
+        if place.mount.point.starts_with(&self.path) && place.mount.point != self.path {
+            return Err(RootError::OtherMount { path });
+        }
+        match place.mount.is_read_only {
+            true => Err(RootError::ReadOnly { path, what: "the filesystem" }),
+            false => Ok(()),
+        }
+    }
+
+    /// Locks a directory, and removes what dead runs have left in it.
+    fn lock(&self, full: &Path) -> Result<(), RootError> {
+        match lock(&self.locks).lock(&self.shell, full)? {
+            Lock::Taken => self.remove_leftovers(full),
+            Lock::Held | Lock::Unknown => Ok(()),
+        }
+    }
+
+    fn remove_leftovers(&self, dir: &Path) -> Result<(), RootError> {
+        const FIND: &str =
+            r#"r find "$1" -mindepth 1 -maxdepth 1 -name '.btrsync-*.partial' -inum 256 -print0"#;
+        const DELETE: &str = r#"for p; do r btrfs subvolume delete "$p" >&2; done"#;
+        let found = self.shell.ask(&Script::new(FIND).arg(dir))?;
+        let left: Vec<_> =
+            found.split(|c| *c == 0).filter_map(|found| receive::leftover(dir, found)).collect();
+        if !left.is_empty() {
+            self.shell.ask(&Script::new(DELETE).args(left))?;
+        }
+        Ok(())
+    }
+}
+
+const ENOENT: i32 = 2;
+const ELOOP: i32 = 40;
+
+/// A directory of the other side that is locked.
+#[derive(Debug)]
+struct Receiving {
+    shell: Shell,
+    path: PathBuf,
+    shown: PathBuf,
+    shared: Arc<Shared>,
+}
+
+impl Receiving {
+    /// Where the last listing had a subvolume.
+    fn path_of(&self, uuid: Uuid) -> Option<PathBuf> {
+        lock(&self.shared.places).get(&uuid).cloned()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[async_trait]
+impl BtrfsRoot for CommandRoot {
+    fn name(&self) -> String {
+        escaped(&self.shared.shell.shown(&self.shared.path)).to_string()
+    }
+
+    async fn list(&self) -> Result<Forest, RootError> {
+        self.blocking(Shared::list).await
+    }
+
+    async fn show(&self, path: &Path) -> Result<Subvolume, RootError> {
+        let path = path.to_path_buf();
+        self.blocking(move |shared| shared.show(&path)).await
+    }
+
+    async fn occupied(&self, paths: &[PathBuf]) -> Result<Vec<PathBuf>, RootError> {
+        let paths = paths.to_vec();
+        self.blocking(move |shared| shared.occupied(&paths)).await
+    }
+
+    async fn lock(&self, path: &Path) -> Result<(), RootError> {
+        let path = path.to_path_buf();
+        self.blocking(move |shared| shared.prepare(&path).map(drop)).await
+    }
+
+    async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {
+        send::send(&self.shared.shell, &self.shared.path, request)
+    }
+
+    async fn receive(
+        &self,
+        flow: Flow,
+        path: &Path,
+        meta: StreamMeta,
+    ) -> Result<Completion<Vec<Received>>, RootError> {
+        let path = path.to_path_buf();
+        let path = self.blocking(move |shared| shared.prepare(&path)).await?;
+        let shared = Arc::clone(&self.shared);
+        let (shell, shown) = (shared.shell.clone(), shared.shell.shown(&path));
+        let into = Receiving { shell, path, shown, shared };
+        start(move || receive::receive(&into, flow, &meta))
+    }
+}

@@ -22,9 +22,9 @@ pub use self::error::DumpError;
 use self::file::DumpFile;
 pub use self::pipeline::{Pipeline, PipelineError};
 use self::stages::Stages;
-use super::contract::{BtrfsRoot, Completion, RootFactory, RootOptions, SendRequest};
+use super::contract::{BtrfsRoot, Completion, Kind, Look, RootFactory, RootOptions, SendRequest};
 use super::error::RootError;
-use super::start;
+use super::{local, start};
 use crate::Flow;
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{Received, StreamMeta};
@@ -69,8 +69,13 @@ impl RootFactory for Dump {
         Ok((Arc::new(DumpRoot::new(None, target, None)), path.to_path_buf()))
     }
 
+    async fn look(&self, path: &Path) -> Result<Look, RootError> {
+        local::Local.look(path).await
+    }
+
+    /// Any directory can hold dumps.
     async fn is_root(&self, path: &Path) -> Result<bool, RootError> {
-        Ok(path.is_dir())
+        Ok(matches!(self.look(path).await?.kind, Kind::Directory | Kind::Subvolume))
     }
 }
 

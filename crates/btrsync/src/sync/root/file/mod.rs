@@ -18,9 +18,9 @@ use btrsync_stream::{Command, CommandKind, FrameReader, Header, Version};
 use uuid::Uuid;
 
 use self::scan::{Section, open, scan, section};
-use super::contract::{BtrfsRoot, Completion, RootFactory, RootOptions, SendRequest};
+use super::contract::{BtrfsRoot, Completion, Kind, Look, RootFactory, RootOptions, SendRequest};
 use super::error::RootError;
-use super::{on_thread, start};
+use super::{local, on_thread, start};
 use crate::Flow;
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{Received, StreamMeta};
@@ -68,8 +68,13 @@ impl RootFactory for StreamFile {
         Ok((Arc::new(FileRoot::open(path).await?), PathBuf::new()))
     }
 
+    async fn look(&self, path: &Path) -> Result<Look, RootError> {
+        local::Local.look(path).await
+    }
+
+    /// A stream file stands for the subvolumes in it.
     async fn is_root(&self, path: &Path) -> Result<bool, RootError> {
-        Ok(std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file()))
+        Ok(self.look(path).await?.kind == Kind::File)
     }
 }
 

@@ -48,16 +48,6 @@ pub(super) fn locate(path: &Path) -> Result<Located, RootError> {
     Err(RootError::NoSubvolume { path: existing })
 }
 
-/// Returns whether a path is the root directory of a subvolume.
-pub(super) fn is_root(path: &Path) -> Result<bool, RootError> {
-    let dir = match open(path) {
-        Err(RootError::NotADirectory { .. }) => return Ok(false),
-        other => other?,
-    };
-    kernel::is_subvolume(&dir)
-        .map_err(|source| RootError::Show { path: path.to_path_buf(), source })
-}
-
 /// Splits a path into the canonical part that exists and the names below that do not.
 fn existing_part(path: &Path) -> Result<(PathBuf, PathBuf), RootError> {
     let mut missing: Vec<OsString> = Vec::new();
@@ -77,7 +67,7 @@ fn existing_part(path: &Path) -> Result<(PathBuf, PathBuf), RootError> {
     }
 }
 
-fn open(path: &Path) -> Result<File, RootError> {
+pub(super) fn open(path: &Path) -> Result<File, RootError> {
     let file = File::open(path).map_err(|source| failed(path, source))?;
     let metadata = file.metadata().map_err(|source| failed(path, source))?;
     match metadata.is_dir() {
@@ -86,7 +76,7 @@ fn open(path: &Path) -> Result<File, RootError> {
     }
 }
 
-fn failed(path: &Path, source: io::Error) -> RootError {
+pub(super) fn failed(path: &Path, source: io::Error) -> RootError {
     RootError::Open { path: path.to_path_buf(), source }
 }
 

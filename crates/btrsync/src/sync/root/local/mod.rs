@@ -7,6 +7,7 @@ mod directory;
 mod list;
 mod locate;
 mod lock;
+mod look;
 mod open;
 mod send;
 
@@ -17,7 +18,7 @@ use async_trait::async_trait;
 
 use self::locate::Located;
 use self::lock::Locks;
-use super::contract::{BtrfsRoot, Completion, RootFactory, RootOptions, SendRequest};
+use super::contract::{BtrfsRoot, Completion, Look, RootFactory, RootOptions, SendRequest};
 use super::error::RootError;
 use super::{on_thread, start};
 use crate::Flow;
@@ -74,9 +75,9 @@ impl RootFactory for Local {
         Ok((Arc::new(LocalRoot::new(located, options)), below))
     }
 
-    async fn is_root(&self, path: &Path) -> Result<bool, RootError> {
+    async fn look(&self, path: &Path) -> Result<Look, RootError> {
         let path = path.to_path_buf();
-        on_thread(move || locate::is_root(&path)).await
+        on_thread(move || look::look(&path)).await
     }
 }
 

@@ -37,7 +37,7 @@ mod version;
 
 pub(super) use error::TextError;
 pub(super) use list::{Listed, listing, read_only};
-pub(super) use show::{Shown, shown};
+pub(super) use show::shown;
 pub(super) use version::Version;
 
 use cursor::Cursor;

@@ -1,0 +1,222 @@
+//! A shell that stays: scripts go in, answers come out, all over one login.
+//!
+//! Starting a command on a connection that is open already still takes ten times as long as the
+//! command itself, so whatever is small goes through this one shell. It ends when its input does, and so
+//! with this process, however that ends.
+
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use super::error::{CommandError, Ended};
+use super::script::Script;
+use crate::process::{Feed, Words};
+use crate::{Cancel, Flow};
+
+/// How much an answer may hold, in bytes: some hundred thousand subvolumes.
+const LARGEST: usize = 512 << 20;
+
+/// How long a shell may take to end once nobody wants anything of it.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A running shell that answers scripts. Dropped, it is killed.
+#[derive(Debug)]
+pub(super) struct Channel {
+    child: Child,
+    input: Option<Feed>,
+    output: Flow,
+    stderr: Words,
+    mark: String,
+    host: String,
+    /// Whether the shell runs behind ssh.
+    remote: bool,
+}
+
+impl Channel {
+    /// Starts a shell by a command that ends in [`MANY`](super::script::MANY), and waits until it is there.
+    pub(super) fn start(
+        command: impl FnOnce(&str) -> Command,
+        host: &str,
+        remote: bool,
+        cancel: &Cancel,
+    ) -> Result<Self, CommandError> {
+        let mark = new_mark();
+        let program = if remote { "ssh" } else { "sh" };
+        let failed = |source| CommandError::Start { program, source };
+        let stderr = Words::new().map_err(failed)?;
+        let mut child = command(&mark)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr.stdio().map_err(failed)?)
+            .spawn()
+            .map_err(failed)?;
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        let (Some(input), Some(output)) = (input, output) else {
+            return Err(failed(std::io::ErrorKind::BrokenPipe.into()));
+        };
+        let input = Some(Feed::new(input.into(), cancel).map_err(failed)?);
+        let output = Flow::new(OwnedFd::from(output), cancel);
+        let host = host.to_owned();
+        let mut channel = Self { child, input, output, stderr, mark, host, remote };
+        // Before that comes whatever the login prints.
+        channel.read_until(&format!("\n{} ready\n", channel.mark))?;
+        Ok(channel)
+    }
+
+    /// Runs a script and returns what it prints.
+    pub(super) fn ask(&mut self, script: &Script, sudo: &str) -> Result<Vec<u8>, CommandError> {
+        let line = script.line(&self.mark, sudo);
+        let written = match &mut self.input {
+            Some(input) => input.write_all(&line),
+            None => Err(std::io::ErrorKind::BrokenPipe.into()),
+        };
+        written.map_err(|error| self.lost(error))?;
+        let answer = self.read_until(&format!("\n{}.\n", self.mark))?;
+        self.judge(answer)
+    }
+
+    /// Takes the answer apart: output, status, what was said on standard error.
+    fn judge(&self, mut answer: Vec<u8>) -> Result<Vec<u8>, CommandError> {
+        let begin = format!("\n{} ", self.mark).into_bytes();
+        let at = find(&answer, &begin).ok_or_else(|| self.garbled())?;
+        let rest = &answer[at + begin.len()..];
+        let end = rest.iter().position(|c| *c == b'\n').ok_or_else(|| self.garbled())?;
+        let status = String::from_utf8_lossy(&rest[..end]).into_owned();
+        if status != "0" {
+            let ended = Ended { status, stderr: &rest[end..], mark: &self.mark };
+            return Err(ended.into_error(&self.host));
+        }
+        answer.truncate(at);
+        Ok(answer)
+    }
+
+    fn garbled(&self) -> CommandError {
+        let what = "its end is missing".to_owned();
+        CommandError::Answer { host: self.host.clone(), command: "sh", what }
+    }
+
+    /// Reads up to and without `end`.
+    fn read_until(&mut self, end: &str) -> Result<Vec<u8>, CommandError> {
+        let mut answer = Vec::new();
+        let mut block = vec![0; 64 * 1024];
+        loop {
+            match self.output.read(&mut block) {
+                Ok(0) => return Err(self.lost(std::io::ErrorKind::UnexpectedEof.into())),
+                Ok(count) => answer.extend_from_slice(&block[..count]),
+                Err(error) => return Err(self.lost(error)),
+            }
+            if answer.ends_with(end.as_bytes()) {
+                answer.truncate(answer.len() - end.len());
+                return Ok(answer);
+            }
+            if answer.len() > LARGEST {
+                return Err(self.garbled());
+            }
+        }
+    }
+
+    /// Tells why the shell is gone, or cannot be talked to.
+    fn lost(&mut self, source: std::io::Error) -> CommandError {
+        self.input = None;
+        if crate::cancel::is_cancelled(&source) {
+            return CommandError::Cancelled;
+        }
+        if !self.has_ended() {
+            return CommandError::Talk { host: self.host.clone(), source };
+        }
+        let status = match self.child.wait() {
+            Ok(status) => status.to_string(),
+            Err(source) => return CommandError::Start { program: "ssh", source },
+        };
+        let (host, stderr) = (self.host.clone(), self.stderr.last(|_| false));
+        match self.remote {
+            true => CommandError::Ssh { host, status, stderr },
+            false => CommandError::Failed { host, command: "sh".into(), status, stderr },
+        }
+    }
+
+    /// Waits for the process to end, for some time.
+    pub(super) fn has_ended(&mut self) -> bool {
+        let begin = Instant::now();
+        while begin.elapsed() < PATIENCE {
+            match self.child.try_wait() {
+                Ok(None) => std::thread::sleep(Duration::from_millis(2)),
+                _ => return true,
+            }
+        }
+        false
+    }
+
+    /// Ends the shell.
+    pub(super) fn close(mut self) {
+        self.input = None;
+        // Dropped, it is killed where it has not ended.
+        self.has_ended();
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        self.input = None;
+        // Both fail only where it has ended and been waited for already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Returns a text that nothing can contain that was written before.
+pub(super) fn new_mark() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::super::script::MANY;
+    use super::*;
+
+    fn channel() -> Channel {
+        let command = |mark: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", MANY, "sh", mark]);
+            command
+        };
+        Channel::start(command, "here", false, &Cancel::new().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn answers_are_kept_apart_byte_for_byte() {
+        let mut channel = channel();
+        let all: Vec<u8> = (1..=255).chain(*b"\n\n").collect();
+        let echo = Script::new("printf '%s' \"$1\"").arg(OsStr::from_bytes(&all));
+        assert_eq!(channel.ask(&echo, "").unwrap(), all);
+        assert_eq!(channel.ask(&Script::new(":"), "").unwrap(), b"");
+        assert_eq!(channel.ask(&Script::new("printf 'a\\0b\\n'"), "").unwrap(), b"a\0b\n");
+        channel.close();
+    }
+
+    #[test]
+    fn a_failure_says_which_command_and_why_and_the_shell_goes_on() {
+        let mut channel = channel();
+        let error = channel.ask(&Script::new("r ls /nonexistent; echo no"), "").unwrap_err();
+        assert!(error.to_string().starts_with("'ls /nonexistent' failed on here ("), "{error}");
+        assert!(error.to_string().contains("No such file"), "{error}");
+        assert_eq!(channel.ask(&Script::new("echo yes"), "").unwrap(), b"yes\n");
+    }
+
+    #[test]
+    fn a_shell_that_dies_is_told() {
+        let mut channel = channel();
+        let error = channel.ask(&Script::new("kill -9 $$"), "").unwrap_err();
+        assert!(error.to_string().contains("signal: 9"), "{error}");
+    }
+}

@@ -1,0 +1,175 @@
+//! A script that runs beside others, with streams of its own: a transfer.
+
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use super::error::{CommandError, Ended};
+use super::script::Script;
+use crate::process::{Feed, Words};
+use crate::{Cancel, Flow};
+
+const BUFFER: usize = 256 * 1024;
+
+/// What ssh exits with when it is ssh that failed.
+const SSH_FAILED: i32 = 255;
+
+/// The longest line that a script answers with.
+const LONGEST_LINE: usize = 64 * 1024;
+
+/// A running script. Dropped before its end, it is killed; the other side sees its input end.
+#[derive(Debug)]
+pub(super) struct Session {
+    child: Child,
+    input: Option<BufWriter<Feed>>,
+    stderr: Words,
+    mark: String,
+    host: String,
+    remote: bool,
+    cancel: Cancel,
+}
+
+impl Session {
+    /// Starts a shell by `command`, which ends in [`ONE`](super::script::ONE), and gives it the script.
+    pub(super) fn start(
+        mut command: Command,
+        script: &Script,
+        context: Context<'_>,
+    ) -> Result<(Self, OwnedFd), CommandError> {
+        let program = if context.remote { "ssh" } else { "sh" };
+        let failed = |source| CommandError::Start { program, source };
+        let stderr = Words::new().map_err(failed)?;
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr.stdio().map_err(failed)?)
+            .spawn()
+            .map_err(failed)?;
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        let (Some(input), Some(output)) = (input, output) else {
+            return Err(failed(std::io::ErrorKind::BrokenPipe.into()));
+        };
+        let feed = Feed::new(input.into(), context.cancel).map_err(failed)?;
+        let mut session = Self {
+            child,
+            input: Some(BufWriter::with_capacity(BUFFER, feed)),
+            stderr,
+            mark: super::channel::new_mark(),
+            host: context.host.to_owned(),
+            remote: context.remote,
+            cancel: context.cancel.clone(),
+        };
+        let line = script.line(&session.mark, context.sudo);
+        session.write(&line)?;
+        session.flush()?;
+        Ok((session, output.into()))
+    }
+
+    /// Gives the script bytes.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), CommandError> {
+        let Some(input) = &mut self.input else { return Ok(()) };
+        input.write_all(bytes).map_err(|error| self.explain(&error))
+    }
+
+    /// Sends what is still in the buffer.
+    pub(super) fn flush(&mut self) -> Result<(), CommandError> {
+        let Some(input) = &mut self.input else { return Ok(()) };
+        input.flush().map_err(|error| self.explain(&error))
+    }
+
+    /// Waits for the script to end well; it gets no more input.
+    pub(super) fn finish(mut self) -> Result<(), CommandError> {
+        self.close();
+        self.judge()
+    }
+
+    /// Tells why the script is not what was hoped for: how it ended, or that it must be ended.
+    pub(super) fn explain(&mut self, error: &std::io::Error) -> CommandError {
+        self.close();
+        if crate::cancel::is_cancelled(error) {
+            return CommandError::Cancelled;
+        }
+        let host = self.host.clone();
+        let source = std::io::ErrorKind::UnexpectedEof.into();
+        self.judge().err().unwrap_or(CommandError::Talk { host, source })
+    }
+
+    /// What was not written yet is not written now: on a full pipe that would block.
+    fn close(&mut self) {
+        if let Some(input) = self.input.take() {
+            drop(input.into_parts());
+        }
+    }
+
+    /// Waits for the end, and tells what it means.
+    fn judge(&mut self) -> Result<(), CommandError> {
+        let program = if self.remote { "ssh" } else { "sh" };
+        let status = match super::wait::wait(&mut self.child, &self.cancel) {
+            Ok(Some(status)) => status,
+            Ok(None) => return Err(CommandError::Cancelled),
+            Err(source) => return Err(CommandError::Start { program, source }),
+        };
+        if status.success() { Ok(()) } else { Err(self.failure(status)) }
+    }
+
+    fn failure(&mut self, status: ExitStatus) -> CommandError {
+        let by_ssh = self.remote && status.code().is_none_or(|code| code == SSH_FAILED);
+        if by_ssh {
+            let stderr = self.stderr.last(super::error::is_noise);
+            return CommandError::Ssh { host: self.host.clone(), status: told(status), stderr };
+        }
+        let stderr = self.stderr.bytes();
+        Ended { status: told(status), stderr: &stderr, mark: &self.mark }.into_error(&self.host)
+    }
+}
+
+/// Where and for whom a script runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) host: &'a str,
+    pub(super) remote: bool,
+    pub(super) sudo: &'a str,
+    pub(super) cancel: &'a Cancel,
+}
+
+/// An exit code as a number, as the scripts of a channel tell it; anything else in words.
+fn told(status: ExitStatus) -> String {
+    status.code().map_or_else(|| status.to_string(), |code| code.to_string())
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.close();
+        // Both fail only where it has ended and been waited for already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The lines that a script answers with.
+#[derive(Debug)]
+pub(super) struct Lines(BufReader<Flow>);
+
+impl Lines {
+    pub(super) fn new(output: OwnedFd, cancel: &Cancel) -> Self {
+        Self(BufReader::new(Flow::new(output, cancel)))
+    }
+
+    /// Reads up to a NUL byte, without that; `None` where the output has ended before.
+    pub(super) fn next(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        loop {
+            let available = self.0.fill_buf()?;
+            if available.is_empty() || line.len() > LONGEST_LINE {
+                return Ok(None);
+            }
+            let end = available.iter().position(|c| *c == 0);
+            line.extend_from_slice(&available[..end.unwrap_or(available.len())]);
+            let used = end.map_or(available.len(), |end| end + 1);
+            self.0.consume(used);
+            if end.is_some() {
+                return Ok(Some(line));
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The places of one invocation, and the connections to other machines that they share.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::linux::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use btrsync::Cancel;
+use btrsync::sync::root::{
+    Kind, Look, RootFactory, Ssh, SshAddress, SshOptions, Sudo, file::StreamFile, local::Local,
+};
+
+use crate::advice::Failure;
+use crate::args::Args;
+use crate::location::{self, Location};
+
+/// On which side of a sync a place is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Source,
+    Destination,
+}
+
+/// A place of the command line, and what stands there.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) factory: Arc<dyn RootFactory>,
+    /// The path, as the machine that it is on understands it.
+    pub(crate) path: PathBuf,
+    pub(crate) look: Look,
+    /// The machine, where it is another.
+    host: Option<SshOptions>,
+}
+
+impl Place {
+    /// Whether streams are read from a file here.
+    pub(crate) fn is_stream_file(&self) -> bool {
+        self.host.is_none() && self.look.kind == Kind::File
+    }
+
+    pub(crate) fn is_directory(&self) -> bool {
+        matches!(self.look.kind, Kind::Directory | Kind::Subvolume)
+    }
+
+    /// The path for a message, with the machine that it is on.
+    pub(crate) fn shown(&self) -> PathBuf {
+        match &self.host {
+            None => self.path.clone(),
+            Some(host) => {
+                let mut shown = std::ffi::OsString::from(format!("{}:", host.host));
+                shown.push(&self.path);
+                shown.into()
+            }
+        }
+    }
+
+    /// Whether two places are one directory, by whatever names.
+    pub(crate) fn is_same_directory(&self, other: &Self) -> bool {
+        if !self.is_directory() || !other.is_directory() || self.host != other.host {
+            return false;
+        }
+        match self.host {
+            Some(_) => self.look.path == other.look.path,
+            None => self.inode().is_some() && self.inode() == other.inode(),
+        }
+    }
+
+    fn inode(&self) -> Option<(u64, u64)> {
+        let metadata = std::fs::metadata(&self.look.path).ok()?;
+        Some((metadata.st_dev(), metadata.st_ino()))
+    }
+}
+
+/// Finds places.
+#[derive(Debug)]
+pub(crate) struct Places<'a> {
+    args: &'a Args,
+    cancel: Cancel,
+    connections: tokio::sync::Mutex<HashMap<SshOptions, Ssh>>,
+    sudo: Arc<Sudo>,
+}
+
+impl<'a> Places<'a> {
+    pub(crate) fn new(args: &'a Args, cancel: &Cancel) -> Self {
+        let sudo = Arc::new(Sudo::new(cancel.clone()));
+        Self { args, cancel: cancel.clone(), connections: Default::default(), sudo }
+    }
+
+    /// Finds the place that an argument names, and looks what is there.
+    pub(crate) async fn find(&self, argument: &OsStr, side: Side) -> Result<Place, Failure> {
+        let sudo = self.args.sudo(side);
+        match location::parse(argument)? {
+            Location::Here(path) => {
+                let factory = self.here(sudo);
+                let look = factory.look(&path).await?;
+                let is_file = side == Side::Source && look.kind == Kind::File;
+                let factory = if is_file { Arc::new(StreamFile) } else { factory };
+                Ok(Place { factory, path, look, host: None })
+            }
+            Location::There(SshAddress { options, path }) => {
+                let options = self.args.ssh(options);
+                let ssh = self.connection(&options).await;
+                let factory = if sudo { ssh.with_sudo().await? } else { ssh };
+                let look = factory.look(&path).await?;
+                Ok(Place { factory: Arc::new(factory), path, look, host: Some(options) })
+            }
+        }
+    }
+
+    fn here(&self, sudo: bool) -> Arc<dyn RootFactory> {
+        // Whoever is root already needs nobody's leave.
+        match sudo && !rustix::process::geteuid().is_root() {
+            true => self.sudo.clone(),
+            false => Arc::new(Local),
+        }
+    }
+
+    async fn connection(&self, options: &SshOptions) -> Ssh {
+        let mut connections = self.connections.lock().await;
+        let make = || Ssh::new(options.clone(), self.cancel.clone());
+        connections.entry(options.clone()).or_insert_with(make).clone()
+    }
+
+    /// Ends all connections.
+    pub(crate) async fn close(&self) {
+        for ssh in self.connections.lock().await.values() {
+            ssh.close().await;
+        }
+    }
+}
