@@ -93,6 +93,20 @@ impl Forest {
         self.by_id.get(&id).map(|index| &self.vols[*index])
     }
 
+    /// Takes over what is newly known of subvolumes; relations stay as they are. Returns whether
+    /// anything was new.
+    pub(crate) fn update(&mut self, vols: Vec<Subvolume>) -> bool {
+        let mut changed = false;
+        for vol in vols {
+            let known = self.by_id.get(&vol.id).map(|index| &mut self.vols[*index]);
+            if let Some(known) = known.filter(|known| **known != vol) {
+                *known = vol;
+                changed = true;
+            }
+        }
+        changed
+    }
+
     /// Returns the roots of the hierarchies: the subvolumes without a COW parent, in id order.
     pub fn roots(&self) -> impl Iterator<Item = &Subvolume> {
         self.root_indices().map(|index| &self.vols[index])

@@ -9,6 +9,7 @@ mod progress;
 mod reason;
 pub mod root;
 mod run;
+mod survey;
 mod transfer;
 mod view;
 
@@ -21,5 +22,6 @@ pub use progress::ProgressTransfer;
 pub use reason::{Full, Reason};
 pub use root::{Received, default_root};
 pub use run::{BtrSync, Outcome, SyncOptions};
+pub use survey::Survey;
 pub use transfer::{Cancelled, Transfer, Transferring};
 pub use view::View;

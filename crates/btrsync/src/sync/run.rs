@@ -92,13 +92,20 @@ impl BtrSync {
     ///
     /// Where one side cannot be listed.
     pub async fn plan(&self, options: &SyncOptions) -> Result<Plan, RootError> {
-        let (src, dst) = (self.src.list().await?, self.dst.list().await?);
-        Ok(self.plan_between(&src, &dst, options))
+        Ok(self.survey(options).await?.plan)
+    }
+
+    pub(super) fn roots(&self) -> (&dyn BtrfsRoot, &dyn BtrfsRoot) {
+        (self.src.as_ref(), self.dst.as_ref())
+    }
+
+    pub(super) fn diff(&self, src: &Forest, dst: &Forest) -> Diff {
+        Diff::new(src, dst, &self.src_keys, &self.dst_keys)
     }
 
     /// Plans the transfers between two forests that were listed before.
     pub fn plan_between(&self, src: &Forest, dst: &Forest, options: &SyncOptions) -> Plan {
-        let diff = Diff::new(src, dst, &self.src_keys, &self.dst_keys);
+        let diff = self.diff(src, dst);
         let how =
             PlanOptions { batch: options.batch, transfer_existing: options.transfer_existing };
         plan(src, dst, &diff, &options.hooks.or(&self.hooks), how)

@@ -8,7 +8,7 @@ use std::time::Instant;
 use btrsync::Cancel;
 use btrsync::btrfs::Forest;
 use btrsync::sync::{
-    BtrSync, Hooks, Outcome, Plan, ProgressTransfer, SyncOptions, Transfer, Transferring,
+    BtrSync, Hooks, Outcome, Plan, ProgressTransfer, Survey, SyncOptions, Transfer, Transferring,
 };
 use btrsync::text::escaped;
 
@@ -113,10 +113,9 @@ impl Invocation<'_> {
             .replicate_dirs(self.args.replicate_dirs)
             .observer(watch.clone());
         let (sync, options) = self.sync(&source, target);
-        let (src, dst) = (source.root.list().await?, target.root.list().await?);
+        let Survey { src, dst, plan } = sync.survey(&options).await?;
         check::selects_something(&source, &src).await?;
         self.note_same_filesystem(&src, &dst);
-        let plan = sync.plan_between(&src, &dst, &options);
         summary.planned += plan.steps().count();
         self.note_doubtful(&plan);
         self.report.preview(&Preview::new(&source, target, &plan, &transfer, self.args));

@@ -38,6 +38,12 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
     /// Lists the available subvolumes as a COW forest; their paths are relative to the root.
     async fn list(&self) -> Result<Forest, RootError>;
 
+    /// Completes what is known of listed subvolumes where the listing could tell more of each, but not of
+    /// all at once: the transactions of its receive.
+    async fn complete(&self, vols: Vec<Subvolume>) -> Result<Vec<Subvolume>, RootError> {
+        Ok(vols)
+    }
+
     /// Returns what is known of the subvolume that holds `path`.
     async fn show(&self, path: &Path) -> Result<Subvolume, RootError>;
 

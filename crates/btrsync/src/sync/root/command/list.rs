@@ -3,6 +3,9 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use btrsync_stream::{Command, FrameReader};
+use uuid::Uuid;
+
 use super::super::error::RootError;
 use super::Shell;
 use super::script::Script;
@@ -43,6 +46,54 @@ pub(super) fn list(shell: &Shell, path: &Path) -> Result<Listing, RootError> {
                 return Err(shell.garbled("btrfs subvolume list", &error.to_string()).into());
             }
         }
+    }
+}
+
+/// Prints what is known of each, and the beginning of a stream of it as digits, both with a NUL behind;
+/// nothing of one that has gone meanwhile. Only a stream tells when the last change was.
+const SHOW: &str = r#"for p; do
+$S btrfs subvolume show "$p" 2>/dev/null; printf '\0'
+$S btrfs send --no-data "$p" 2>/dev/null | head -c 400 | od -A n -v -t x1; printf '\0'
+done"#;
+
+/// Completes subvolumes below `root` with what a listing leaves out.
+pub(super) fn complete(
+    shell: &Shell,
+    root: &Path,
+    vols: Vec<Subvolume>,
+) -> Result<Vec<Subvolume>, RootError> {
+    let paths = vols.iter().map(|vol| root.join(&vol.path));
+    let answer = shell.ask(&Script::new(SHOW).args(paths))?;
+    let texts: Vec<&[u8]> = answer.split(|c| *c == 0).collect();
+    Ok(vols.into_iter().zip(texts.chunks_exact(2)).map(completed).collect())
+}
+
+/// What cannot be read stays as unknown as it was.
+fn completed((mut vol, texts): (Subvolume, &[&[u8]])) -> Subvolume {
+    let shown =
+        text::shown(texts[0]).ok().filter(|shown| (shown.id, shown.uuid) == (vol.id, vol.uuid));
+    let Some(shown) = shown else { return vol };
+    if vol.received_uuid.is_some() {
+        (vol.stransid, vol.rtransid) = (shown.stransid, shown.rtransid);
+    }
+    let changed = digits(texts[1]).and_then(|stream| ctransid(&stream, vol.stream_uuid()?));
+    vol.ctransid = changed.or(vol.ctransid);
+    vol
+}
+
+/// Reads what `od` prints: bytes as two digits each.
+fn digits(text: &[u8]) -> Option<Vec<u8>> {
+    let words = std::str::from_utf8(text).ok()?.split_ascii_whitespace();
+    words.map(|word| u8::from_str_radix(word, 16).ok()).collect()
+}
+
+/// Reads when the subvolume of a stream was last changed, from its first command.
+fn ctransid(stream: &[u8], of: Uuid) -> Option<u64> {
+    let mut frames = FrameReader::new(stream);
+    let frame = frames.next_frame().ok()??;
+    match Command::decode(&frame) {
+        Ok(Command::Subvol { uuid, ctransid, .. }) if uuid == of => Some(ctransid),
+        _ => None,
     }
 }
 

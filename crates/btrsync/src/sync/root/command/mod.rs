@@ -272,6 +272,10 @@ impl BtrfsRoot for CommandRoot {
         self.blocking(Shared::list).await
     }
 
+    async fn complete(&self, vols: Vec<Subvolume>) -> Result<Vec<Subvolume>, RootError> {
+        self.blocking(move |shared| list::complete(&shared.shell, &shared.path, vols)).await
+    }
+
     async fn show(&self, path: &Path) -> Result<Subvolume, RootError> {
         let path = path.to_path_buf();
         self.blocking(move |shared| shared.show(&path)).await

@@ -117,6 +117,13 @@ impl BtrfsRoot for DumpRoot {
         }
     }
 
+    async fn complete(&self, vols: Vec<Subvolume>) -> Result<Vec<Subvolume>, RootError> {
+        match &self.compared {
+            Some(root) => root.complete(vols).await,
+            None => Ok(vols),
+        }
+    }
+
     async fn show(&self, path: &Path) -> Result<Subvolume, RootError> {
         match &self.compared {
             Some(root) => root.show(path).await,

@@ -37,6 +37,8 @@ mod version;
 
 pub(super) use error::TextError;
 pub(super) use list::{Listed, listing, read_only};
+#[cfg(test)]
+use show::Shown;
 pub(super) use show::shown;
 pub(super) use version::Version;
 

@@ -10,8 +10,7 @@ use btrsync_kernel::{self as kernel, Subvolume};
 use btrsync_testutil::command::{output, program};
 use btrsync_testutil::{LoopFs, btrfs, require_btrfs};
 
-use super::show::Shown;
-use super::{Listed, Version, listing, read_only, root_id, shown};
+use super::{Listed, Shown, Version, listing, read_only, root_id, shown};
 
 const NAMES: [&[u8]; 16] = [
     b"plain",
