@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 
 use linux_raw_sys::{btrfs as raw, ioctl as op};
 use rustix::io;
-use rustix::ioctl::{Ioctl, IoctlOutput, NoArg, Opcode, ioctl};
+use rustix::ioctl::{Ioctl, IoctlOutput, NoArg, Opcode, ioctl, opcode};
 
 use crate::error::{Error, Operation, Result};
 
@@ -49,6 +49,33 @@ requests! {
     InoLookup: BTRFS_IOC_INO_LOOKUP(raw::btrfs_ioctl_ino_lookup_args);
     Send: BTRFS_IOC_SEND(raw::btrfs_ioctl_send_args);
     GetFsInfo: BTRFS_IOC_FS_INFO(raw::btrfs_ioctl_fs_info_args);
+    CloneRange: FICLONERANGE(raw::file_clone_range);
+    EnableVerity: FS_IOC_ENABLE_VERITY(VerityArgs);
+}
+
+/// `struct fsverity_enable_arg`, which no crate has.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VerityArgs {
+    pub(crate) version: u32,
+    pub(crate) hash_algorithm: u32,
+    pub(crate) block_size: u32,
+    pub(crate) salt_size: u32,
+    pub(crate) salt_ptr: u64,
+    pub(crate) sig_size: u32,
+    pub(crate) reserved1: u32,
+    pub(crate) sig_ptr: u64,
+    pub(crate) reserved2: [u64; 11],
+}
+
+pub(crate) struct EncodedWrite;
+
+// SAFETY: the pairing is that of linux/btrfs.h; the structure holds integers and a pointer that the
+// kernel only reads through, so all zeroes is a value of it.
+unsafe impl Request for EncodedWrite {
+    type Args = raw::btrfs_ioctl_encoded_io_args;
+    const OPCODE: Opcode = opcode::write::<Self::Args>(0x94, 64);
+    const OPERATION: Operation = Operation("BTRFS_IOC_ENCODED_WRITE");
 }
 
 /// Returns the arguments of a request with every byte zero.

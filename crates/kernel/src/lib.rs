@@ -17,6 +17,7 @@
 //! ```
 
 mod change;
+mod data;
 mod error;
 mod filesystem;
 mod info;
@@ -31,11 +32,12 @@ mod subvolume;
 mod uuid_tree;
 
 pub use change::{Received, create, delete, is_read_only, set_read_only, set_received, snapshot};
+pub use data::{Encoded, Verity, clone_range, enable_verity, encoded_write};
 pub use error::{Error, Operation, Result};
 pub use filesystem::{FsInfo, fs_info, is_btrfs, is_subvolume, sync};
 pub use info::info;
 pub use inode::{InodeTime, InodeTimes, root_times};
-pub use list::{find, list, path_of};
+pub use list::{directory_path, find, list, path_of};
 pub use send::{SendOptions, max_send_version, send};
 pub use subvolume::{FIRST_SUBVOLUME, Info, Subvolume, TOP_LEVEL, Timestamp};
 pub use uuid_tree::{lookup_received_uuid, lookup_uuid};

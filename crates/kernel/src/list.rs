@@ -9,7 +9,10 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use rustix::fs::fstat;
+
+use crate::error::{Error, Operation, Result};
+use crate::info::info;
 use crate::names::Directories;
 use crate::raw::{RootItem, RootRef};
 use crate::search::{Key, search};
@@ -75,6 +78,21 @@ pub fn path_of(fd: impl AsFd, id: u64) -> Result<Option<PathBuf>> {
         chain.insert(id, record);
     }
     Ok(Paths::new(&fd, &chain).all()?.remove(&id).flatten())
+}
+
+/// Returns the path from the top level of a directory, or `None` where it is gone.
+///
+/// Needs `CAP_SYS_ADMIN`.
+///
+/// # Errors
+///
+/// As [`list`].
+pub fn directory_path(fd: impl AsFd) -> Result<Option<PathBuf>> {
+    let stat = fstat(&fd).map_err(|e| Error::call(Operation("fstat"), e))?;
+    let subvolume = info(&fd)?.id;
+    let Some(above) = path_of(&fd, subvolume)? else { return Ok(None) };
+    let mut directories = Directories::new(&fd);
+    Ok(directories.path(subvolume, stat.st_ino)?.map(|inside| above.join(inside)))
 }
 
 /// Reads the records of the subvolumes with ids from `first` to `last`.

@@ -1,0 +1,113 @@
+//! Moves file data as only the kernel can: shared with another file, or still compressed; and seals
+//! it.
+//!
+//! The lengths and offsets go to the kernel as they are; it refuses what does not fit the file or the
+//! filesystem, and changes nothing then.
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use linux_raw_sys::general::iovec;
+
+use crate::error::Result;
+use crate::ioctl::{self, CloneRange, EnableVerity, EncodedWrite};
+
+/// Makes `length` bytes of `file` at `offset` share the extents of `source` at `from`
+/// (`FICLONERANGE`).
+///
+/// All three are in bytes; offsets and, but for the end of the source, lengths are multiples of the
+/// sector size. `source` must be readable, `file` writable; a length of 0 means to the end of the
+/// source. Needs no rights.
+///
+/// # Errors
+///
+/// [`Error::Call`](crate::Error::Call): `EINVAL` where a range is not aligned or not in the source, or
+/// one of the two files has checksums and the other has none; `EXDEV` on two filesystems.
+pub fn clone_range(
+    file: impl AsFd,
+    offset: u64,
+    source: impl AsFd,
+    from: u64,
+    length: u64,
+) -> Result<()> {
+    let mut args = ioctl::zeroed::<CloneRange>();
+    args.src_fd = source.as_fd().as_raw_fd().into();
+    args.src_offset = from;
+    args.src_length = length;
+    args.dest_offset = offset;
+    ioctl::call::<CloneRange>(file, &mut args)
+}
+
+/// Data that is still compressed, and where it goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Encoded<'a> {
+    /// Where to write, in bytes.
+    pub offset: u64,
+    /// The length of the file data that results, in bytes.
+    pub length: u64,
+    /// The length of all data when decompressed, in bytes.
+    pub unencoded_length: u64,
+    /// Where the file data begins in the decompressed data, in bytes.
+    pub unencoded_offset: u64,
+    /// The algorithm: 1 zlib, 2 zstd, 3 to 7 LZO with sectors of 4 to 64 KiB.
+    pub compression: u32,
+    /// The compressed data.
+    pub data: &'a [u8],
+}
+
+/// Writes a compressed extent as it is (`BTRFS_IOC_ENCODED_WRITE`).
+///
+/// The kernel does not decompress it: damaged data is found when it is read. Needs `CAP_SYS_ADMIN`,
+/// and a kernel from 5.18 on.
+///
+/// # Errors
+///
+/// [`Error::Call`](crate::Error::Call): `EINVAL` where the file cannot hold such an extent (no
+/// checksums, another sector size, not aligned), `ENOTTY` on an older kernel, `ENOSPC`.
+pub fn encoded_write(file: impl AsFd, encoded: &Encoded<'_>) -> Result<()> {
+    let vector = iovec {
+        iov_base: encoded.data.as_ptr().cast_mut().cast(),
+        iov_len: encoded.data.len() as _,
+    };
+    let mut args = ioctl::zeroed::<EncodedWrite>();
+    args.iov = (&raw const vector).cast();
+    args.iovcnt = 1;
+    args.offset = encoded.offset.cast_signed();
+    args.len = encoded.length;
+    args.unencoded_len = encoded.unencoded_length;
+    args.unencoded_offset = encoded.unencoded_offset;
+    args.compression = encoded.compression;
+    ioctl::call::<EncodedWrite>(file, &mut args)
+}
+
+/// How a file is sealed with fs-verity.
+#[derive(Debug, Clone, Copy)]
+pub struct Verity<'a> {
+    /// The hash algorithm: 1 SHA-256, 2 SHA-512.
+    pub algorithm: u32,
+    /// The block size of the hash tree, in bytes.
+    pub block_size: u32,
+    /// The salt; may be empty.
+    pub salt: &'a [u8],
+    /// The signature; may be empty.
+    pub signature: &'a [u8],
+}
+
+/// Seals a file with fs-verity (`FS_IOC_ENABLE_VERITY`); it can never be written again.
+///
+/// `file` must be open for reading, and by nobody for writing. Needs the right to write to it.
+///
+/// # Errors
+///
+/// [`Error::Call`](crate::Error::Call): `ETXTBSY` where it is open for writing, `EEXIST` where it is
+/// sealed, `EOPNOTSUPP` where the kernel cannot, `EINVAL`, `EMSGSIZE` for impossible values.
+pub fn enable_verity(file: impl AsFd, verity: &Verity<'_>) -> Result<()> {
+    let mut args = ioctl::zeroed::<EnableVerity>();
+    args.version = 1;
+    args.hash_algorithm = verity.algorithm;
+    args.block_size = verity.block_size;
+    args.salt_size = verity.salt.len() as u32;
+    args.salt_ptr = verity.salt.as_ptr() as u64;
+    args.sig_size = verity.signature.len() as u32;
+    args.sig_ptr = verity.signature.as_ptr() as u64;
+    ioctl::call::<EnableVerity>(file, &mut args)
+}
