@@ -5,6 +5,7 @@
 //! complete, durable subvolume; after any failure, the same call finishes the job.
 //!
 //! - [`btrfs`]: subvolumes as values, the COW forest, the difference of two forests.
+//! - [`receive`]: send streams, received into a directory.
 //! - [`sync`]: the plan, the transfers and their hooks.
 //! - [`sync::root`]: what one side can do; [`sync::root::default_root`] gives the one for a protocol.
 //!
@@ -35,7 +36,7 @@ pub mod btrfs;
 mod cancel;
 mod flow;
 mod process;
-mod receive;
+pub mod receive;
 pub mod sync;
 mod temporary;
 pub mod text;

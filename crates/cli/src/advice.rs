@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 
+use btrsync::receive::{ApplyError, SourceError};
 use btrsync::sync::root::{CommandError, DumpError, RootError};
 use btrsync::{ReceiveError, stream};
 
@@ -121,7 +122,7 @@ fn by_command(error: &CommandError) -> Option<&'static str> {
         CommandError::Answer { .. } => {
             "another version of btrfs-progs there may help; nothing was changed"
         }
-        CommandError::Talk { .. } => AGAIN,
+        CommandError::Talk { .. } | CommandError::OtherData { .. } => AGAIN,
         CommandError::Failed { stderr, .. } => by_words(stderr).unwrap_or(AGAIN),
         _ => return None,
     })
@@ -130,12 +131,9 @@ fn by_command(error: &CommandError) -> Option<&'static str> {
 fn by_receive(error: &ReceiveError) -> Option<&'static str> {
     Some(match error {
         ReceiveError::Exists { .. } => EXISTS,
-        ReceiveError::Start { source } if source.kind() == std::io::ErrorKind::NotFound => {
-            "install btrfs-progs ('apt install btrfs-progs')"
-        }
-        ReceiveError::Start { .. } => "check the system's limits ('ulimit -a') and run again",
         ReceiveError::Stream(_) => AGAIN,
-        ReceiveError::Program { stderr, .. } => by_words(stderr).unwrap_or(AGAIN),
+        ReceiveError::Parent(error) => return by_source(error),
+        ReceiveError::Apply { source: ApplyError::Source(error), .. } => return by_source(error),
         ReceiveError::BadName { .. }
         | ReceiveError::OtherVolume { .. }
         | ReceiveError::OneTooMany { .. } => "nothing was received; do not trust this source",
@@ -162,7 +160,20 @@ const AGAIN: &str = "run the same command again; nothing of it was kept";
 const FULL: &str = "free some space at the destination and run again; what is there is complete";
 const ROOT: &str = "run it as root: btrfs lets nobody else list, send or receive subvolumes";
 
-/// What to do about what `btrfs receive` prints.
+/// What to do about a subvolume that a stream builds on.
+fn by_source(error: &SourceError) -> Option<&'static str> {
+    Some(match error {
+        SourceError::Unknown { .. } => "receive its parent first; only a full stream does without",
+        SourceError::Outside { .. } => "receive into a directory that holds it, or send in full",
+        SourceError::Hidden { .. } => "mount the whole filesystem, and name a path there",
+        SourceError::Writable { .. }
+        | SourceError::Generation { .. }
+        | SourceError::Changed { .. } => "send in full, or from another parent",
+        _ => return None,
+    })
+}
+
+/// What to do about what `btrfs receive` and its like print.
 fn by_words(stderr: &str) -> Option<&'static str> {
     let causes = [
         ("No space left on device", FULL),
@@ -177,7 +188,6 @@ fn by_words(stderr: &str) -> Option<&'static str> {
           where it is mounted; mount the whole filesystem and name that path",
         ),
         ("Input/output error", "check the disks: 'dmesg' and 'btrfs device stats'"),
-        ("Operation not permitted", ROOT),
     ];
     causes.into_iter().find(|(words, _)| stderr.contains(words)).map(|(_, hint)| hint)
 }
@@ -234,9 +244,14 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_known_by_the_words_of_btrfs_receive() {
-        let stderr = "ERROR: write foo failed: No space left on device".to_owned();
-        let error = ReceiveError::Program { path: "/x".into(), status: "1".into(), stderr };
+    fn a_full_disk_is_known_wherever_a_receive_meets_it() {
+        let source = ApplyError::Io { what: "write", source: io::Error::from_raw_os_error(28) };
+        let (command, path) = (stream::CommandKind::Write, "a".into());
+        let error = ReceiveError::Apply { command, path, offset: 7, source };
+        assert_eq!(
+            error.to_string(),
+            "write a (byte 7 of the stream): cannot write: No space left on device (os error 28)"
+        );
         assert_eq!(Failure::from(RootError::from(error)).hint.as_deref(), Some(FULL));
     }
 

@@ -4,7 +4,7 @@
 //! it to whatever carries that UUID. A snapshot that was made writable, changed and made read-only
 //! again keeps its UUID; only the transaction ids tell, and they are compared here.
 
-use crate::btrfs::Subvolume;
+use super::Subvolume;
 
 /// Why an equal at the destination is not used as a parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -98,7 +98,7 @@ impl Subvolume {
 ///
 /// `btrfs receive` leaves data to be written after it has marked the subvolume as complete; up to two
 /// transactions later were seen, and count as part of the receive.
-fn is_after_receive(changed: u64, received: u64) -> bool {
+pub(crate) fn is_after_receive(changed: u64, received: u64) -> bool {
     const LATE: u64 = 2;
     changed > received.saturating_add(LATE)
 }

@@ -5,9 +5,11 @@ use std::io;
 use std::path::PathBuf;
 
 use btrsync_kernel as kernel;
-use btrsync_stream as stream;
+use btrsync_stream::{self as stream, CommandKind};
 use uuid::Uuid;
 
+use super::apply_error::ApplyError;
+use super::source::SourceError;
 use crate::cancel::is_cancelled;
 use crate::text::escaped;
 
@@ -52,35 +54,42 @@ pub enum ReceiveError {
         /// How many were announced.
         announced: usize,
     },
-    /// The `btrfs` program could not be started.
-    #[error("cannot start 'btrfs receive': {source}")]
-    Start {
+    /// A command of the stream could not be applied.
+    #[error("{command} {} (byte {offset} of the stream): {source}", escaped(path))]
+    Apply {
+        /// The command.
+        command: CommandKind,
+        /// The path that it names, from the root of the subvolume.
+        path: OsString,
+        /// Where it begins in the stream, in bytes.
+        offset: u64,
         /// Why.
-        source: io::Error,
+        source: ApplyError,
     },
-    /// The `btrfs` program could not be given the stream.
-    #[error("cannot write to 'btrfs receive': {source}")]
-    Feed {
+    /// The staging subvolume could not be used.
+    #[error("cannot receive into {}: {source}", escaped(path))]
+    Stage {
+        /// Its path.
+        path: PathBuf,
         /// Why.
-        source: io::Error,
+        source: ApplyError,
     },
-    /// The `btrfs` program failed.
-    #[error("'btrfs receive {}' failed ({status}){}", escaped(path), said(.stderr))]
-    Program {
-        /// The directory it received into.
+    /// The subvolume that an incremental stream builds on cannot be used.
+    #[error("cannot build on the parent: {0}")]
+    Parent(#[source] SourceError),
+    /// Another run is using the directory.
+    #[error("another run is using {}", escaped(path))]
+    Locked {
+        /// The directory.
         path: PathBuf,
-        /// How it ended.
-        status: String,
-        /// The end of what it said, escaped.
-        stderr: String,
+        /// The process, where the kernel tells.
+        pid: Option<i32>,
     },
-    /// The received subvolume is not what the stream told, although nothing failed.
-    #[error("{} is not what was sent: {what}", escaped(path))]
-    NotSealed {
-        /// The path of the staging subvolume.
+    /// There is no btrfs directory to receive into.
+    #[error("{} is not a directory on btrfs", escaped(path))]
+    NotBtrfs {
+        /// The path.
         path: PathBuf,
-        /// What does not fit.
-        what: &'static str,
     },
     /// The destination filesystem refused an operation.
     #[error("cannot {what} {}: {source}", escaped(path))]
@@ -107,17 +116,13 @@ pub enum ReceiveError {
     Cancelled,
 }
 
-fn said(stderr: &str) -> String {
-    if stderr.is_empty() { String::new() } else { format!(": {stderr}") }
-}
-
 impl ReceiveError {
     /// Returns the errno at the bottom of the failure, if there is one.
     pub fn raw_os_error(&self) -> Option<i32> {
         match self {
-            Self::Start { source } | Self::Feed { source } | Self::Io { source, .. } => {
-                source.raw_os_error()
-            }
+            Self::Io { source, .. } => source.raw_os_error(),
+            Self::Apply { source, .. } | Self::Stage { source, .. } => source.raw_os_error(),
+            Self::Parent(source) => source.raw_os_error(),
             Self::Kernel { source, .. } => source.raw_os_error(),
             Self::Stream(stream::Error::Read { source, .. }) => source.raw_os_error(),
             _ => None,
@@ -138,16 +143,6 @@ impl From<stream::Error> for ReceiveError {
         match error {
             stream::Error::Read { source, .. } if is_cancelled(&source) => Self::Cancelled,
             other => Self::Stream(other),
-        }
-    }
-}
-
-impl From<stream::RewriteError> for ReceiveError {
-    fn from(error: stream::RewriteError) -> Self {
-        match error {
-            stream::RewriteError::Decode(error) => error.into(),
-            // The staging name is short and the frame was checked before.
-            other => Self::Start { source: io::Error::other(other) },
         }
     }
 }

@@ -1,14 +1,12 @@
-//! What is known of streams before they come, what they say of themselves, and of subvolumes once they
-//! are there.
+//! What is known of streams before they come, how they are received, and what came of it.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::OsString;
 
-use btrsync_stream::{Command, Frame};
+use btrsync_stream::Command;
 use uuid::Uuid;
 
 use super::error::ReceiveError;
-use super::stage::is_staging_name;
+use crate::btrfs::Subvolume;
 
 /// What is known of the streams in a flow before they come.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,6 +14,10 @@ pub struct StreamMeta {
     /// The UUIDs that the streams must name, in order; empty where any is right. `None` is a UUID
     /// that is not known.
     pub uuids: Vec<Option<Uuid>>,
+    /// The subvolumes that the streams may build on or clone from, as the sending side lists them.
+    /// Their equals are also found outside of the directory that is received into, below the root of
+    /// the destination, and are compared with what is said of them here.
+    pub sources: Vec<Subvolume>,
 }
 
 impl StreamMeta {
@@ -48,50 +50,25 @@ pub struct Received {
     pub uuid: Uuid,
 }
 
-/// What a stream says of the subvolume it makes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Identity {
-    pub(crate) uuid: Uuid,
-    pub(crate) ctransid: u64,
+/// How to receive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReceiveOptions {
+    /// Stop after the first END; else the input is read until it ends, and all streams in it received.
+    pub terminate_on_end: bool,
+    /// Decompress all data, also where the filesystem could take it as it is.
+    pub force_decompress: bool,
 }
 
-/// Reads the name and the identity of the subvolume that a frame begins.
-pub(crate) fn named(frame: &Frame<'_>) -> Result<(OsString, Identity), ReceiveError> {
-    let (Command::Subvol { path, uuid, ctransid } | Command::Snapshot { path, uuid, ctransid, .. }) =
-        Command::decode(frame)?
-    else {
-        return Err(ReceiveError::BadName { name: OsString::new() });
-    };
-    let name = OsString::from_vec(path.to_vec());
-    if !is_possible_name(&name) {
-        return Err(ReceiveError::BadName { name });
-    }
-    Ok((name, Identity { uuid, ctransid }))
+/// Is told what a stream says, before it is done.
+pub trait Watch {
+    /// Is told of a command, which begins at byte `offset` of the input.
+    fn command(&mut self, command: &Command<'_>, offset: u64);
 }
 
-/// Whether a subvolume may get this name: one entry of the directory, and not a staging name.
-fn is_possible_name(name: &OsStr) -> bool {
-    let bytes = name.as_bytes();
-    let special = bytes.is_empty() || bytes == b"." || bytes == b"..";
-    !special
-        && bytes.len() <= 255
-        && !bytes.iter().any(|c| matches!(c, b'/' | 0))
-        && !is_staging_name(name)
-}
+/// Watches nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unwatched;
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stream_cannot_name_what_is_not_an_entry_of_the_directory() {
-        let long = "x".repeat(256);
-        let staging = format!(".btrsync-{}.partial", "0".repeat(32));
-        for name in ["", ".", "..", "a/b", "/etc", "a\0b", &long, &staging] {
-            assert!(!is_possible_name(OsStr::new(name)), "{name:?}");
-        }
-        for name in ["a", "...", "a b\n", &"x".repeat(255)] {
-            assert!(is_possible_name(OsStr::new(name)), "{name:?}");
-        }
-    }
+impl Watch for Unwatched {
+    fn command(&mut self, _: &Command<'_>, _: u64) {}
 }

@@ -1,127 +1,144 @@
 //! Receives send streams into a directory.
 //!
-//! Under the final name must stand a complete, durable subvolume or nothing. So each stream is
-//! received under a staging name beside the final one, and only what has reached its END, was checked
-//! and is on disk is renamed. The commands are applied by the `btrfs receive` program, which sees one
-//! subvolume at a time; all that it leaves undone at the end is done here.
+//! A stream comes from another machine and is applied with the rights of root: it must not reach
+//! anything but the subvolume that it makes. And under the final name must stand a complete, durable
+//! subvolume or nothing. So each stream is received under a staging name beside the final one, and
+//! only what has reached its END and is on disk is renamed.
 
+mod apply;
+mod apply_error;
+mod attributes;
+mod begin;
+mod clone;
+mod confine;
+mod create;
+mod data;
+mod decode;
+mod directory;
 mod error;
 mod meta;
-mod program;
+mod node;
+mod source;
 mod stage;
+mod tree;
 
-use std::fs::File;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::io::Read;
 
-use btrsync_stream::{
-    Command, CommandKind, Frame, FrameReader, Header, RewriteError, rewrite_subvolume_name,
-};
+use btrsync_stream::{Command, CommandKind, Frame, FrameReader};
 
+use self::apply::{Applier, times_of};
+pub use self::apply_error::ApplyError;
+pub(crate) use self::begin::Begin;
+pub use self::decode::DecodeError;
+pub use self::directory::Directory;
+pub(crate) use self::directory::lock;
 pub use self::error::ReceiveError;
-pub(crate) use self::meta::{Identity, named};
-pub use self::meta::{Received, StreamMeta};
-use self::program::Program;
-use self::stage::{RootTimes, Stage};
-pub(crate) use self::stage::{is_staging_name, remove_leftovers, staging_name};
-use crate::{Cancel, Flow};
+pub use self::meta::{ReceiveOptions, Received, StreamMeta, Unwatched, Watch};
+pub use self::source::SourceError;
+use self::source::Sources;
+use self::stage::Stage;
+pub(crate) use self::stage::{Identity, is_staging_name, remove_leftovers, staging_name};
 
-/// An open directory that subvolumes are received into.
-#[derive(Debug)]
-pub(crate) struct Directory {
-    file: File,
-    path: PathBuf,
-}
-
-impl Directory {
-    pub(crate) fn new(file: File, path: PathBuf) -> Self {
-        Self { file, path }
-    }
-}
-
-/// Receives all streams of a flow; each subvolume is published as soon as it is complete.
-pub(crate) fn receive(
-    flow: Flow,
+/// Receives all streams of an input; each subvolume is published as soon as it is complete.
+///
+/// # Errors
+///
+/// [`ReceiveError`]. What was complete before the failure stays, of the rest nothing is left.
+///
+/// # Examples
+///
+/// ```no_run
+/// use btrsync::receive::{Directory, ReceiveOptions, StreamMeta, Unwatched, receive};
+///
+/// let into = Directory::open("/mnt/backup".as_ref())?;
+/// let (meta, options) = (StreamMeta::default(), ReceiveOptions::default());
+/// for received in receive(std::io::stdin(), &into, &meta, options, &mut Unwatched)? {
+///     println!("{} from {}", received.name.display(), received.uuid);
+/// }
+/// # Ok::<(), btrsync::ReceiveError>(())
+/// ```
+pub fn receive(
+    input: impl Read,
     into: &Directory,
     meta: &StreamMeta,
+    options: ReceiveOptions,
+    watch: &mut dyn Watch,
 ) -> Result<Vec<Received>, ReceiveError> {
-    let cancel = flow.cancel().clone();
-    let mut frames = FrameReader::new(flow);
-    let mut receiver = Receiver { into, cancel: &cancel, meta, current: None, done: Vec::new() };
+    let mut frames = FrameReader::new(input);
+    let sources = Sources::new(into, &meta.sources);
+    let mut receiver =
+        Receiver { into, meta, options, watch, sources, current: None, done: Vec::new() };
     while let Some(frame) = frames.next_frame()? {
-        receiver.take(&frame)?;
+        if receiver.take(&frame)? {
+            break;
+        }
     }
     receiver.end()
 }
 
 struct Receiver<'a> {
     into: &'a Directory,
-    cancel: &'a Cancel,
     meta: &'a StreamMeta,
+    options: ReceiveOptions,
+    watch: &'a mut dyn Watch,
+    sources: Sources<'a>,
     current: Option<Current<'a>>,
     done: Vec<Received>,
 }
 
-/// A subvolume on its way. Dropped, it leaves nothing behind: the program first, then its stage.
+/// A subvolume on its way. Dropped, it leaves nothing behind.
 struct Current<'a> {
-    program: Program,
+    applier: Applier,
     stage: Stage<'a>,
     identity: Identity,
-    times: Option<RootTimes>,
 }
 
 impl Receiver<'_> {
-    fn take(&mut self, frame: &Frame<'_>) -> Result<(), ReceiveError> {
+    /// Takes a command; returns whether it was the last that is wanted.
+    fn take(&mut self, frame: &Frame<'_>) -> Result<bool, ReceiveError> {
+        let command = Command::decode(frame)?;
+        self.watch.command(&command, frame.offset());
         match frame.kind() {
             CommandKind::Subvol | CommandKind::Snapshot => {
-                self.end_before(frame)?;
                 self.finish()?;
-                self.begin(frame)
+                self.begin(&command)?;
             }
             CommandKind::End => {
-                self.pass(frame)?;
-                self.finish()
+                self.finish()?;
+                return Ok(self.options.terminate_on_end);
             }
-            _ => self.pass(frame),
+            _ => {
+                if let Some(current) = &mut self.current {
+                    current.applier.apply(frame, &command, &mut self.sources)?;
+                }
+            }
         }
+        Ok(false)
     }
 
     /// Starts the next subvolume of the flow.
-    fn begin(&mut self, frame: &Frame<'_>) -> Result<(), ReceiveError> {
-        let (name, identity) = named(frame)?;
+    fn begin(&mut self, command: &Command<'_>) -> Result<(), ReceiveError> {
+        let Begin { name, identity, parent } = Begin::of(command)?;
         self.meta.expect(self.done.len(), identity.uuid)?;
         let stage = Stage::new(self.into, name, identity.uuid)?;
-        let mut program = Program::start(&self.into.path, self.cancel)?;
-        program.write(&Header { version: frame.version() }.encode())?;
-        program.write(&rewrite_subvolume_name(frame, stage.staging_name().as_bytes())?)?;
-        self.current = Some(Current { program, stage, identity, times: None });
+        let parent = parent.map(|named| self.sources.subvolume(named)).transpose();
+        let parent = parent.map_err(ReceiveError::Parent)?;
+        let root = stage.create(parent.as_deref())?;
+        let failed = |source| ReceiveError::Stage { path: stage.staging_path(), source };
+        // A stream says nothing of a root that has not changed since the parent.
+        let times = parent.as_deref().map(times_of).transpose().map_err(failed)?;
+        let decompress = self.options.force_decompress;
+        let applier = Applier::new(root, identity.uuid, times, decompress).map_err(failed)?;
+        self.current = Some(Current { applier, stage, identity });
         Ok(())
-    }
-
-    fn pass(&mut self, frame: &Frame<'_>) -> Result<(), ReceiveError> {
-        let Some(current) = &mut self.current else { return Ok(()) };
-        if frame.kind() == CommandKind::Utimes
-            && let Command::Utimes { path: b"", atime, mtime, .. } = Command::decode(frame)?
-        {
-            current.times = Some(RootTimes { atime, mtime });
-        }
-        current.program.write(frame.raw())
-    }
-
-    /// Gives the program the END that a stream of several subvolumes has only after the last.
-    fn end_before(&mut self, next: &Frame<'_>) -> Result<(), ReceiveError> {
-        let Some(current) = &mut self.current else { return Ok(()) };
-        let mut end = Vec::new();
-        Command::End.encode(next.version(), &mut end).map_err(RewriteError::from)?;
-        current.program.write(&end)
     }
 
     /// Completes the subvolume whose stream has ended, if there is one.
     fn finish(&mut self) -> Result<(), ReceiveError> {
         let Some(current) = self.current.take() else { return Ok(()) };
-        let Current { program, stage, identity, times } = current;
-        program.finish()?;
-        stage.seal(identity, times)?;
+        let Current { applier, stage, identity } = current;
+        let (tree, times) = applier.finish()?;
+        stage.seal(&tree.root().file, identity, times.as_ref())?;
         let name = stage.publish()?;
         self.done.push(Received { name, uuid: identity.uuid });
         Ok(())

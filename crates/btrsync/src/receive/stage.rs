@@ -10,7 +10,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use btrsync_kernel as kernel;
-use btrsync_stream::Timespec;
 use rustix::fs::{
     AtFlags, Dir, Mode, OFlags, RenameFlags, Timestamps, futimens, openat, renameat_with, statat,
 };
@@ -19,25 +18,16 @@ use uuid::Uuid;
 
 use super::Directory;
 use super::error::ReceiveError;
-use super::meta::Identity;
 use crate::temporary;
 
 const SUFFIX: &str = ".partial";
 const ROOT_INODE: u64 = 256;
 
-/// The times of the root directory, which `btrfs receive` overwrites with its own.
+/// What a stream says of the subvolume it makes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RootTimes {
-    pub(super) atime: Timespec,
-    pub(super) mtime: Timespec,
-}
-
-impl From<kernel::InodeTimes> for RootTimes {
-    fn from(times: kernel::InodeTimes) -> Self {
-        let timespec =
-            |time: kernel::InodeTime| Timespec { sec: time.seconds, nsec: time.nanoseconds };
-        Self { atime: timespec(times.atime), mtime: timespec(times.mtime) }
-    }
+pub(crate) struct Identity {
+    pub(crate) uuid: Uuid,
+    pub(crate) ctransid: u64,
 }
 
 /// A staging subvolume and its final name. Dropped before it is published, it is deleted.
@@ -66,73 +56,34 @@ impl<'a> Stage<'a> {
         Ok(Self { into, name, staging, published: false })
     }
 
-    pub(super) fn staging_name(&self) -> &OsStr {
-        &self.staging
-    }
-
-    /// Checks what was received, puts it on disk, and then marks it as complete.
-    pub(super) fn seal(
-        &self,
-        identity: Identity,
-        times: Option<RootTimes>,
-    ) -> Result<(), ReceiveError> {
-        let dir = self.open()?;
-        self.check(&dir, identity)?;
-        kernel::sync(&dir).map_err(|e| self.kernel("write to disk", e))?;
-        let times = match times {
-            Some(times) => Some(times),
-            None => self.inherited_times(&dir)?,
-        };
-        self.complete(&dir, identity, times)
-    }
-
-    /// The times of the parent's root directory. A stream says nothing of a directory that has not
-    /// changed, but new files pass through the root directory on their way, and that changes it.
-    fn inherited_times(&self, dir: &File) -> Result<Option<RootTimes>, ReceiveError> {
-        let failed = |e| self.kernel("read the parent of", e);
-        let Some(parent) = kernel::info(dir).map_err(failed)?.parent_uuid else { return Ok(None) };
-        let ids = kernel::lookup_uuid(dir, parent).map_err(failed)?;
-        let Some(id) = ids.first() else { return Ok(None) };
-        Ok(kernel::root_times(dir, *id).map_err(failed)?.map(RootTimes::from))
-    }
-
-    fn open(&self) -> Result<File, ReceiveError> {
+    /// Makes the staging subvolume: empty, or as a snapshot of the parent. Returns its root directory.
+    pub(super) fn create(&self, parent: Option<&File>) -> Result<File, ReceiveError> {
+        let (dir, name) = (&self.into.file, &self.staging);
+        match parent {
+            None => kernel::create(dir, name),
+            Some(parent) => kernel::snapshot(parent, dir, name, false),
+        }
+        .map_err(|e| self.kernel("create", e))?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        openat(&self.into.file, &self.staging, flags, Mode::empty())
+        openat(dir, name, flags, Mode::empty())
             .map(File::from)
             .map_err(|error| io("open", self.staging_path(), error))
     }
 
-    fn check(&self, dir: &File, identity: Identity) -> Result<(), ReceiveError> {
-        let info = kernel::info(dir).map_err(|e| self.kernel("read", e))?;
-        let what = if info.received_uuid != Some(identity.uuid) {
-            "its received UUID is another"
-        } else if info.stransid != identity.ctransid {
-            "its generation is another"
-        } else if !info.read_only {
-            "it is writable"
-        } else {
-            return Ok(());
-        };
-        Err(ReceiveError::NotSealed { path: self.staging_path(), what })
-    }
-
-    /// Gives the root directory its times, and marks the subvolume as complete once more, now that all
-    /// of it is on disk: from here on, any later change shows in its transaction ids.
-    fn complete(
+    /// Puts on disk what was received, gives the root directory its times, and marks the subvolume as
+    /// complete. Nothing is written to it after that: any later change shows in its transaction ids.
+    pub(super) fn seal(
         &self,
         dir: &File,
         identity: Identity,
-        times: Option<RootTimes>,
+        times: Option<&Timestamps>,
     ) -> Result<(), ReceiveError> {
-        let marked = |e| self.kernel("complete", e);
-        kernel::set_read_only(dir, false).map_err(marked)?;
-        if let Some(RootTimes { atime, mtime }) = times {
-            let times =
-                Timestamps { last_access: timespec(atime), last_modification: timespec(mtime) };
-            futimens(dir, &times).map_err(|e| io("set the times of", self.staging_path(), e))?;
+        kernel::sync(dir).map_err(|e| self.kernel("write to disk", e))?;
+        if let Some(times) = times {
+            futimens(dir, times).map_err(|e| io("set the times of", self.staging_path(), e))?;
         }
-        let (uuid, stransid) = (identity.uuid, identity.ctransid);
+        let marked = |e| self.kernel("complete", e);
+        let Identity { uuid, ctransid: stransid } = identity;
         let received = kernel::Received { uuid, stransid, stime: kernel::Timestamp::default() };
         kernel::set_received(dir, received).map_err(marked)?;
         kernel::set_read_only(dir, true).map_err(marked)
@@ -153,7 +104,7 @@ impl<'a> Stage<'a> {
         Ok(std::mem::take(&mut self.name))
     }
 
-    fn staging_path(&self) -> PathBuf {
+    pub(super) fn staging_path(&self) -> PathBuf {
         self.into.path.join(&self.staging)
     }
 
@@ -169,10 +120,6 @@ impl Drop for Stage<'_> {
             let _ = remove(&self.into.file, &self.into.path, &self.staging);
         }
     }
-}
-
-fn timespec(time: Timespec) -> rustix::fs::Timespec {
-    rustix::fs::Timespec { tv_sec: time.sec, tv_nsec: time.nsec.into() }
 }
 
 fn io(what: &'static str, path: PathBuf, error: Errno) -> ReceiveError {

@@ -1,7 +1,7 @@
 //! Synchronises subvolumes from one root to another.
 
 mod hooks;
-mod identity;
+
 mod job;
 mod observer;
 mod plan;
@@ -13,8 +13,8 @@ mod survey;
 mod transfer;
 mod view;
 
+pub use crate::btrfs::{Problem, usable_parent};
 pub use hooks::Hooks;
-pub use identity::{Problem, usable_parent};
 pub use job::{Done, Job};
 pub use observer::{Observer, Quiet};
 pub use plan::{Plan, PlanOptions, Step, plan};

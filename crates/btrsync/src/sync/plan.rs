@@ -6,10 +6,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::hooks::Hooks;
-use super::identity::Problem;
+
 use super::reason::{Full, Reason};
 use super::view::View;
-use crate::btrfs::{Diff, Forest, Subvolume};
+use crate::btrfs::{Diff, Forest, Problem, Subvolume};
 
 /// What to transfer, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

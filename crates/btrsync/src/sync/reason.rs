@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::identity::Problem;
+use crate::btrfs::Problem;
 
 /// Why a transfer has its parent, or none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 
 use super::job::{Done, Job};
 use super::observer::{Observer, Quiet};
+use super::plan::Step;
 use super::root::{Completion, RootError, SendRequest, StreamMeta};
 use crate::btrfs::Subvolume;
 use crate::{Cancel, Counter};
@@ -152,7 +153,7 @@ impl Transfer {
         let (flow, sent) = job.src.send(request).await?;
         let counter = flow.counter();
         let into = self.directory(first);
-        let received = job.dst.receive(flow, &into, meta(&job.step.vols)).await?;
+        let received = job.dst.receive(flow, &into, meta(job.step)).await?;
         let received: Completion<()> = Box::pin(async { received.await.map(drop) });
         Ok(Started { counter, ends: vec![sent, received] })
     }
@@ -186,8 +187,9 @@ fn child(cancel: &Cancel) -> Result<Cancel, RootError> {
 }
 
 /// What the receiving side is told of the streams to come.
-fn meta(vols: &[Subvolume]) -> StreamMeta {
-    StreamMeta { uuids: vols.iter().map(Subvolume::stream_uuid).collect() }
+fn meta(step: &Step) -> StreamMeta {
+    let uuids = step.vols.iter().map(Subvolume::stream_uuid).collect();
+    StreamMeta { uuids, sources: step.parent.iter().cloned().collect() }
 }
 
 /// Awaits `main`, polling `aside` meanwhile.

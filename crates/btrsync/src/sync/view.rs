@@ -3,9 +3,8 @@
 //! The nearest ancestor that can be a parent is asked for once for every volume. What was ruled out is
 //! skipped by a pointer, so that no chain is walked again for each of its members.
 
-use super::identity::{Problem, usable_parent};
 use super::reason::Full;
-use crate::btrfs::{Diff, Forest, Subvolume};
+use crate::btrfs::{Diff, Forest, Problem, Subvolume, usable_parent};
 
 /// What the destination holds of a source volume, as far as parents are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,7 +36,7 @@ impl Target {
 
     /// Demands that a flow is refused with an error, and leaves nothing.
     async fn refuses(&self, what: &str, bytes: &[u8], announced: &[Option<Uuid>], error: &str) {
-        let meta = StreamMeta { uuids: announced.to_vec() };
+        let meta = StreamMeta { uuids: announced.to_vec(), ..StreamMeta::default() };
         match receive(&self.root, bytes.to_vec(), "in", meta).await {
             Ok(names) => panic!("{what}: received {names:?}"),
             Err(told) => assert!(told.to_string().contains(error), "{what}: {told}"),
@@ -45,7 +45,7 @@ impl Target {
     }
 
     async fn accepts(&self, bytes: &[u8], announced: &[Option<Uuid>]) {
-        let meta = StreamMeta { uuids: announced.to_vec() };
+        let meta = StreamMeta { uuids: announced.to_vec(), ..StreamMeta::default() };
         assert_eq!(receive(&self.root, bytes.to_vec(), "in", meta).await.unwrap(), ["one"]);
         self.is_whole();
         btrfs::delete(&self.to.path().join("in/one"));
@@ -174,7 +174,7 @@ async fn several_subvolumes_in_one_stream_are_no_damage() {
     let end = frames(&target.stream).pop().unwrap();
     let first = &target.stream[..target.stream.len() - end.len()];
     let both = [first, &second[HEADER_LEN..]].concat();
-    let meta = StreamMeta { uuids: vec![target.uuid(); 2] };
+    let meta = StreamMeta { uuids: vec![target.uuid(); 2], ..StreamMeta::default() };
     assert_eq!(receive(&target.root, both, "in", meta).await.unwrap(), ["one", "two"]);
     for name in ["one", "two"] {
         let received = target.to.path().join("in").join(name);
@@ -195,7 +195,7 @@ async fn more_and_fewer_than_announced() {
         (&target.stream, vec![uuid, uuid], "after 1 of 2"),
         (&twice[..twice.len() - 1].to_vec(), vec![uuid, uuid], "cut off"),
     ] {
-        let meta = StreamMeta { uuids: announced };
+        let meta = StreamMeta { uuids: announced, ..StreamMeta::default() };
         let told = receive(&target.root, bytes.clone(), "in", meta).await.unwrap_err();
         assert!(told.to_string().contains(error), "{told}");
         target.is_whole();
@@ -211,7 +211,7 @@ async fn garbage_after_the_end() {
     let last = frames(&target.stream).pop().unwrap();
     for garbage in [vec![0], vec![0xff; 5000], last] {
         let bytes = [target.stream.clone(), garbage].concat();
-        let meta = StreamMeta { uuids: vec![target.uuid()] };
+        let meta = StreamMeta { uuids: vec![target.uuid()], ..StreamMeta::default() };
         receive(&target.root, bytes, "in", meta).await.unwrap_err();
         target.is_whole();
         btrfs::delete(&target.to.path().join("in/one"));
@@ -228,7 +228,7 @@ async fn a_stream_that_cannot_be_applied() {
     for (_, frame) in frames.iter().enumerate().filter(|(index, _)| !(2..=3).contains(index)) {
         without.extend(frame);
     }
-    target.refuses("without a file", &without, &[], "btrfs receive").await;
+    target.refuses("without a file", &without, &[], "No such file").await;
     // Without its parent an incremental stream has nothing to start from.
     btrfs::snapshot_ro(&target.from.path().join("origin"), &target.from.path().join("two"));
     let [one, two] = ["one", "two"].map(|name| target.from.path().join(name));

@@ -23,7 +23,7 @@ async fn full_and_incremental_by_hand_are_identical() {
     btrfs::snapshot_ro(&from.path().join("origin"), &from.path().join("two"));
     let (src, dst) = (root(from.path()).await, root(to.path()).await);
     let (one, two) = (listed(&src, "one").await, listed(&src, "two").await);
-    let meta = |vol: &Subvolume| StreamMeta { uuids: vec![vol.uuid] };
+    let meta = |vol: &Subvolume| StreamMeta { uuids: vec![vol.uuid], ..StreamMeta::default() };
     let full = stream(&src, &one, None).await;
     assert_eq!(receive(&dst, full, "", meta(&one)).await.unwrap(), ["one"]);
     let incremental = stream(&src, &two, Some(&one)).await;
@@ -99,7 +99,8 @@ async fn several_streams_in_one_flow() {
     let cancel = Cancel::new().unwrap();
     let request = SendRequest { vols: &vols, parent: None, clones: &[], cancel: &cancel };
     let (flow, sent) = src.send(request).await.unwrap();
-    let meta = StreamMeta { uuids: vols.iter().map(|vol| vol.uuid).collect() };
+    let meta =
+        StreamMeta { uuids: vols.iter().map(|vol| vol.uuid).collect(), ..StreamMeta::default() };
     let received = dst.receive(flow, "".as_ref(), meta).await.unwrap();
     let (sent, received) = tokio::join!(sent, received);
     sent.unwrap();

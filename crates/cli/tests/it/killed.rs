@@ -4,10 +4,9 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use btrsync_testutil::{Random, btrfs, mutate_zoo, require_btrfs};
-use rustix::process::Signal;
 
 use crate::interrupt::completes;
-use crate::support::{Pair, Running, arrived, child_named, no_leftover, random_file, run, signal};
+use crate::support::{Pair, Running, arrived, no_leftover, random_file, run};
 
 const ROUNDS: u64 = 15;
 
@@ -77,30 +76,6 @@ fn killed_in_parallel_a_rerun_completes() {
         completes(&pair);
         clear(&pair);
     }
-}
-
-#[test]
-fn a_killed_receiver_is_a_failure_that_leaves_nothing() {
-    require_btrfs!();
-    let pair = Pair::with_large(96);
-    let mut random = Random::new(2);
-    for _ in 0..4 {
-        let running = Running::start(pair.args(&[])).in_transfer(random.below(30) << 20);
-        let receiver = child_named(running.pid(), "btrfs").expect("it receives");
-        signal(receiver, Signal::KILL);
-        let ended = running.end().exits(1);
-        let errors = ended.events_of("error");
-        assert_eq!(
-            (errors.len(), &errors[0]["volumes"][0]),
-            (1, &"snaps/large".into()),
-            "{ended:#?}"
-        );
-        assert!(errors[0]["message"].as_str().unwrap().contains("signal: 9"), "{ended:#?}");
-        assert!(errors[0]["hint"].is_string(), "{ended:#?}");
-        assert_eq!(fs::read_dir(pair.backup()).unwrap().count(), 0);
-        no_leftover(pair.dst.path());
-    }
-    completes(&pair);
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod refuse;
 mod running;
 mod state;
 
-pub(crate) use children::{child_named, signal, wait_for_end};
+pub(crate) use children::signal;
 pub(crate) use ended::{Ended, btrsync, paths, run};
 pub(crate) use pair::{Pair, random_file, snapshot, subvolume};
 pub(crate) use pty::Pty;

@@ -1,6 +1,7 @@
 //! What can go wrong with a command that runs elsewhere, told apart by what there is to do about it.
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::text::escaped;
 
@@ -77,6 +78,14 @@ pub enum CommandError {
         host: String,
         /// Why.
         source: io::Error,
+    },
+    /// What was received is not what was sent, although nothing failed.
+    #[error("what was received as {} is not what was sent: {what}", escaped(path))]
+    OtherData {
+        /// The path that it would have got.
+        path: PathBuf,
+        /// What does not fit.
+        what: &'static str,
     },
     /// The operation was cancelled.
     #[error("cancelled")]

@@ -19,8 +19,8 @@ use uuid::Uuid;
 use super::super::error::RootError;
 use super::script::Script;
 use super::session::{Lines, Session};
-use super::{Receiving, text};
-use crate::receive::{Identity, ReceiveError, Received, StreamMeta, named, staging_name};
+use super::{CommandError, Receiving, text};
+use crate::receive::{Begin, Identity, ReceiveError, Received, StreamMeta, staging_name};
 use crate::{Cancel, Flow};
 
 /// Receives one stream into `$1`, under the staging name `$2`, and gives it the name `$3` when told to.
@@ -90,9 +90,10 @@ impl Receiver<'_> {
 
     /// Starts the next subvolume of the flow.
     fn begin(&mut self, frame: &Frame<'_>) -> Result<(), RootError> {
-        let (name, identity) = named(frame)?;
+        let Begin { name, identity, parent } =
+            Begin::of(&Command::decode(frame).map_err(ReceiveError::from)?)?;
         self.meta.expect(self.done.len(), identity.uuid)?;
-        let times = self.times_of_parent(frame)?;
+        let times = parent.and_then(|parent| self.times_of_parent(parent.uuid));
         let staging = staging_name(identity.uuid);
         let script = Script::new(RECEIVE).arg(&self.into.path).arg(&staging).arg(&name);
         let shell = &self.into.shell;
@@ -101,25 +102,16 @@ impl Receiver<'_> {
         let header = Header { version: frame.version() }.encode();
         session.write(&header)?;
         let renamed = rewrite_subvolume_name(frame, staging.as_bytes());
-        session.write(&renamed.map_err(ReceiveError::from)?)?;
+        session.write(&renamed.map_err(|error| self.unwritable(error))?)?;
         self.current = Some(Current { session, answers, name, identity, times });
         Ok(())
     }
 
     /// A stream says nothing of a root directory that has not changed; then its times are its parent's.
-    fn times_of_parent(
-        &self,
-        frame: &Frame<'_>,
-    ) -> Result<Option<(Timespec, Timespec)>, RootError> {
-        let Command::Snapshot { clone_uuid, .. } =
-            Command::decode(frame).map_err(ReceiveError::from)?
-        else {
-            return Ok(None);
-        };
-        let Some(path) = self.path_of(clone_uuid) else { return Ok(None) };
-        let answer = self.into.shell.ask(&Script::new(TIMES).arg(path));
+    fn times_of_parent(&self, parent: Uuid) -> Option<(Timespec, Timespec)> {
+        let path = self.path_of(parent)?;
         // A `stat` that knows no fractions costs the time of one directory, not the transfer.
-        Ok(answer.ok().and_then(|answer| times(&answer)))
+        self.into.shell.ask(&Script::new(TIMES).arg(path)).ok().and_then(|answer| times(&answer))
     }
 
     fn path_of(&self, uuid: Uuid) -> Option<std::path::PathBuf> {
@@ -142,7 +134,7 @@ impl Receiver<'_> {
     /// several subvolumes has only after the last.
     fn finish(&mut self, at: &Frame<'_>) -> Result<(), RootError> {
         let Some(mut current) = self.current.take() else { return Ok(()) };
-        let end = end(at, current.times).map_err(RewriteError::from).map_err(ReceiveError::from)?;
+        let end = end(at, current.times).map_err(|error| self.unwritable(error.into()))?;
         current.session.write(&end)?;
         current.session.flush()?;
         let done = Received { name: current.name.clone(), uuid: current.identity.uuid };
@@ -169,7 +161,7 @@ impl Receiver<'_> {
             return self.published(current);
         };
         let path = self.into.shown.join(&current.name);
-        Err(ReceiveError::NotSealed { path, what }.into())
+        Err(CommandError::OtherData { path, what }.into())
     }
 
     fn published(&self, mut current: Current) -> Result<(), RootError> {
@@ -188,6 +180,18 @@ impl Receiver<'_> {
                 Err(current.session.explain(&ended).into())
             }
             Err(error) => Err(current.session.explain(&error).into()),
+        }
+    }
+
+    /// A command of ours that cannot be put into the stream; the names and times in it are short.
+    fn unwritable(&self, error: RewriteError) -> RootError {
+        match error {
+            RewriteError::Decode(error) => ReceiveError::from(error).into(),
+            other => {
+                let (host, source) =
+                    (self.into.shell.link.host().into(), std::io::Error::other(other));
+                CommandError::Talk { host, source }.into()
+            }
         }
     }
 

@@ -23,7 +23,7 @@ use super::error::RootError;
 use super::{on_thread, start};
 use crate::Flow;
 use crate::btrfs::{Forest, Subvolume};
-use crate::receive::{self, Received, StreamMeta};
+use crate::receive::{self, ReceiveOptions, Received, StreamMeta, Unwatched};
 use crate::text::escaped;
 
 /// Makes roots on this machine.
@@ -127,6 +127,10 @@ impl BtrfsRoot for LocalRoot {
     ) -> Result<Completion<Vec<Received>>, RootError> {
         let path = path.to_path_buf();
         let into = self.blocking(move |shared| directory::open_locked(shared, &path)).await?;
-        start(move || receive::receive(flow, &into, &meta).map_err(RootError::from))
+        let options = ReceiveOptions::default();
+        start(move || {
+            let received = receive::receive(flow, &into, &meta, options, &mut Unwatched);
+            received.map_err(RootError::from)
+        })
     }
 }

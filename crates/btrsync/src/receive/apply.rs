@@ -1,0 +1,244 @@
+//! Applies the commands of one stream to the staging subvolume, one after another.
+//!
+//! A command means what it says at its place in the stream. The one that is put off is the creation of
+//! an entry, until the next command shows its name; and the times of directories, which every later
+//! change in them would spoil.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::unix::ffi::OsStringExt;
+
+use btrsync_kernel as kernel;
+use btrsync_stream::{Command, CommandKind, Frame};
+use rustix::fs::{AtFlags, RenameFlags, Timestamps, fstat, linkat, renameat_with, unlinkat};
+use uuid::Uuid;
+
+use super::apply_error::{Applied, ApplyError, Told};
+use super::clone::{self, Range};
+use super::create::Creation;
+use super::error::ReceiveError;
+use super::source::{Named, Sources};
+use super::tree::{Tree, timestamps};
+use super::{attributes, data};
+
+/// A subvolume that is being received.
+#[derive(Debug)]
+pub(super) struct Applier {
+    tree: Tree,
+    uuid: Uuid,
+    decompress: bool,
+    creation: Option<(Creation, Place)>,
+    root_times: Option<Timestamps>,
+}
+
+/// Where a command stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    command: CommandKind,
+    offset: u64,
+}
+
+impl Applier {
+    /// Takes over the root directory of a staging subvolume; `root_times` are those that it gets if the
+    /// stream says nothing of it.
+    pub(super) fn new(
+        root: File,
+        uuid: Uuid,
+        root_times: Option<Timestamps>,
+        decompress: bool,
+    ) -> Applied<Self> {
+        Ok(Self { tree: Tree::new(root)?, uuid, decompress, creation: None, root_times })
+    }
+
+    /// Applies a command.
+    pub(super) fn apply(
+        &mut self,
+        frame: &Frame<'_>,
+        command: &Command<'_>,
+        sources: &mut Sources<'_>,
+    ) -> Result<(), ReceiveError> {
+        let place = Place { command: frame.kind(), offset: frame.offset() };
+        if let Some(created) = self.create(command)? {
+            return Ok(created);
+        }
+        let applied = Creation::of(command).and_then(|creation| match creation {
+            Some(creation) => {
+                self.creation = Some((creation, place));
+                Ok(())
+            }
+            None => self.change(command, sources),
+        });
+        applied.map_err(|error| place.failed(path_of(command), error))
+    }
+
+    /// Makes what was put off. Returns whether the command was a part of that.
+    fn create(&mut self, next: &Command<'_>) -> Result<Option<()>, ReceiveError> {
+        let Some((creation, place)) = self.creation.take() else { return Ok(None) };
+        let renamed = match *next {
+            Command::Rename { path, to } if path == creation.path() => Some(to),
+            _ => None,
+        };
+        let made = match renamed {
+            Some(to) => creation.make_as(&mut self.tree, to),
+            None => creation.make(&mut self.tree),
+        };
+        made.map_err(|error| place.failed(renamed.unwrap_or(creation.path()), error))?;
+        Ok(renamed.map(drop))
+    }
+
+    fn change(&mut self, command: &Command<'_>, sources: &mut Sources<'_>) -> Applied<()> {
+        let tree = &mut self.tree;
+        match *command {
+            Command::Rename { path, to } => rename(tree, path, to),
+            Command::Link { path, existing } => link(tree, path, existing),
+            Command::Unlink { path } => remove(tree, path, AtFlags::empty()),
+            Command::Rmdir { path } => remove(tree, path, AtFlags::REMOVEDIR),
+            Command::SetXattr { path, name, value } => tree.node(path)?.set_attribute(name, value),
+            Command::RemoveXattr { path, name } => tree.node(path)?.remove_attribute(name),
+            Command::Chmod { path, mode } => tree.node(path)?.set_mode(mode),
+            Command::Chown { path, uid, gid } => tree.node(path)?.set_owner(uid, gid),
+            Command::Utimes { path, atime, mtime, .. } => {
+                self.set_times(path, timestamps(atime, mtime)?)
+            }
+            Command::Clone { .. } => self.clone(command, sources),
+            _ => self.change_data(command),
+        }
+    }
+
+    fn change_data(&mut self, command: &Command<'_>) -> Applied<()> {
+        let tree = &mut self.tree;
+        match *command {
+            Command::Write { path, offset, data } => data::write(tree, path, offset, data),
+            Command::Truncate { path, size } => data::truncate(tree, path, size),
+            Command::Fallocate { path, mode, offset, size } => {
+                data::allocate(tree, path, mode, (offset, size))
+            }
+            Command::Fileattr { path, flags } => attributes::set_flags(tree, path, flags),
+            Command::EnableVerity { path, algorithm, block_size, salt, signature } => {
+                let algorithm = algorithm.into();
+                let verity = kernel::Verity { algorithm, block_size, salt, signature };
+                data::enable_verity(tree, path, &verity)
+            }
+            Command::EncodedWrite { path, .. } => {
+                let encoded = data::encoded(command)?;
+                encoded.map_or(Ok(()), |e| data::encoded_write(tree, path, &e, self.decompress))
+            }
+            Command::UpdateExtent { .. } => Err(ApplyError::NoData),
+            // What begins and ends a subvolume is not a change of it.
+            _ => Ok(()),
+        }
+    }
+
+    fn set_times(&mut self, path: &[u8], times: Timestamps) -> Applied<()> {
+        if path.is_empty() {
+            self.root_times = Some(times);
+            return Ok(());
+        }
+        let node = self.tree.node(path)?;
+        if node.is_dir() {
+            node.set_times_later(times);
+            return Ok(());
+        }
+        node.set_times(&times)
+    }
+
+    fn clone(&mut self, command: &Command<'_>, sources: &mut Sources<'_>) -> Applied<()> {
+        let Command::Clone {
+            path,
+            offset,
+            len,
+            clone_uuid,
+            clone_ctransid,
+            clone_path,
+            clone_offset,
+        } = *command
+        else {
+            return Ok(());
+        };
+        let range = Range { offset, from: clone_offset, length: len };
+        if clone_uuid == self.uuid {
+            let source = self.tree.readable(clone_path)?;
+            return clone::share(&mut self.tree, path, &source.file, range);
+        }
+        let named = Named { uuid: clone_uuid, ctransid: clone_ctransid };
+        let source = sources.file(named, clone_path)?;
+        clone::share(&mut self.tree, path, &source, range)
+    }
+
+    /// Does what was put off; returns the root directory, and the times that it gets.
+    pub(super) fn finish(mut self) -> Result<(Tree, Option<Timestamps>), ReceiveError> {
+        self.create(&Command::End)?;
+        let place = Place { command: CommandKind::Utimes, offset: 0 };
+        self.tree.settle().map_err(|error| place.failed(b"", error))?;
+        Ok((self.tree, self.root_times))
+    }
+}
+
+impl Place {
+    fn failed(self, path: &[u8], source: ApplyError) -> ReceiveError {
+        let Self { command, offset } = self;
+        ReceiveError::Apply { command, path: OsString::from_vec(path.to_vec()), offset, source }
+    }
+}
+
+/// Never over something: a sender moves that away first, and a rename between two links of one file
+/// would do nothing.
+fn rename(tree: &mut Tree, from: &[u8], to: &[u8]) -> Applied<()> {
+    tree.forget(from)?;
+    let ((above, name), (new_above, new_name)) = (tree.parent(from)?, tree.parent(to)?);
+    renameat_with(&above.file, name, &new_above.file, new_name, RenameFlags::NOREPLACE)
+        .told("rename it")
+}
+
+fn link(tree: &mut Tree, path: &[u8], target: &[u8]) -> Applied<()> {
+    let ((above, name), (target_above, target_name)) = (tree.parent(path)?, tree.parent(target)?);
+    linkat(&target_above.file, target_name, &above.file, name, AtFlags::empty()).told("link it")
+}
+
+fn remove(tree: &mut Tree, path: &[u8], flags: AtFlags) -> Applied<()> {
+    tree.forget(path)?;
+    let (above, name) = tree.parent(path)?;
+    unlinkat(&above.file, name, flags).told("remove it")
+}
+
+/// The times of a directory as they are.
+pub(super) fn times_of(dir: &File) -> Applied<Timestamps> {
+    let stat = fstat(dir).told("look at the parent")?;
+    let time = |tv_sec: i64, nsec: u64| rustix::fs::Timespec { tv_sec, tv_nsec: nsec as _ };
+    Ok(Timestamps {
+        last_access: time(stat.st_atime, stat.st_atime_nsec),
+        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
+    })
+}
+
+/// The path that a command is about.
+fn path_of<'a>(command: &Command<'a>) -> &'a [u8] {
+    match *command {
+        Command::Subvol { path, .. }
+        | Command::Snapshot { path, .. }
+        | Command::Mkfile { path, .. }
+        | Command::Mkdir { path, .. }
+        | Command::Mknod { path, .. }
+        | Command::Mkfifo { path, .. }
+        | Command::Mksock { path, .. }
+        | Command::Symlink { path, .. }
+        | Command::Rename { path, .. }
+        | Command::Link { path, .. }
+        | Command::Unlink { path }
+        | Command::Rmdir { path }
+        | Command::SetXattr { path, .. }
+        | Command::RemoveXattr { path, .. }
+        | Command::Write { path, .. }
+        | Command::Clone { path, .. }
+        | Command::Truncate { path, .. }
+        | Command::Chmod { path, .. }
+        | Command::Chown { path, .. }
+        | Command::Utimes { path, .. }
+        | Command::UpdateExtent { path, .. }
+        | Command::Fallocate { path, .. }
+        | Command::Fileattr { path, .. }
+        | Command::EncodedWrite { path, .. }
+        | Command::EnableVerity { path, .. } => path,
+        Command::End => b"",
+    }
+}

@@ -1,0 +1,63 @@
+//! What a stream begins with. The name in it is that of an entry of a directory here, or none at all.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use btrsync_stream::Command;
+use uuid::Uuid;
+
+use super::error::ReceiveError;
+use super::source::Named;
+use super::stage::{Identity, is_staging_name};
+
+/// How a stream begins a subvolume.
+pub(crate) struct Begin {
+    pub(crate) name: OsString,
+    pub(crate) identity: Identity,
+    pub(crate) parent: Option<Named>,
+}
+
+impl Begin {
+    pub(crate) fn of(command: &Command<'_>) -> Result<Self, ReceiveError> {
+        let (path, uuid, ctransid, parent) = match *command {
+            Command::Subvol { path, uuid, ctransid } => (path, uuid, ctransid, None),
+            Command::Snapshot { path, uuid, ctransid, clone_uuid, clone_ctransid } => {
+                let parent = Named { uuid: clone_uuid, ctransid: clone_ctransid };
+                (path, uuid, ctransid, Some(parent))
+            }
+            _ => (&b""[..], Uuid::nil(), 0, None),
+        };
+        let name = OsString::from_vec(path.to_vec());
+        match is_possible_name(&name) {
+            true => Ok(Self { name, identity: Identity { uuid, ctransid }, parent }),
+            false => Err(ReceiveError::BadName { name }),
+        }
+    }
+}
+
+/// Whether a subvolume may get this name: one entry of the directory, and not a staging name.
+fn is_possible_name(name: &OsStr) -> bool {
+    let bytes = name.as_bytes();
+    let special = bytes.is_empty() || bytes == b"." || bytes == b"..";
+    !special
+        && bytes.len() <= 255
+        && !bytes.iter().any(|c| matches!(c, b'/' | 0))
+        && !is_staging_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_cannot_name_what_is_not_an_entry_of_the_directory() {
+        let long = "x".repeat(256);
+        let staging = format!(".btrsync-{}.partial", "0".repeat(32));
+        for name in ["", ".", "..", "a/b", "/etc", "a\0b", &long, &staging] {
+            assert!(!is_possible_name(OsStr::new(name)), "{name:?}");
+        }
+        for name in ["a", "...", "a b\n", &"x".repeat(255)] {
+            assert!(is_possible_name(OsStr::new(name)), "{name:?}");
+        }
+    }
+}

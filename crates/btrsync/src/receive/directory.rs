@@ -1,0 +1,75 @@
+//! The directory that is received into, and its lock.
+//!
+//! The lock is an flock on the directory itself: it leaves no file behind, and ends with the process
+//! that holds it, however that ends. Without it, one run would delete the staging subvolume of
+//! another as the leftover of a dead one.
+
+use std::fs::File;
+use std::os::linux::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use btrsync_kernel as kernel;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::error::ReceiveError;
+use super::stage::remove_leftovers;
+
+/// An open directory that subvolumes are received into. Nothing outside of it is read or written.
+#[derive(Debug)]
+pub struct Directory {
+    pub(super) file: File,
+    pub(super) path: PathBuf,
+    /// The directory that announced sources are below.
+    pub(super) root: Option<File>,
+}
+
+impl Directory {
+    /// Opens a directory, keeps other runs out of it for as long as the value lives, and removes what
+    /// dead runs have left in it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Io`], [`ReceiveError::NotBtrfs`], [`ReceiveError::Locked`].
+    pub fn open(path: &Path) -> Result<Self, ReceiveError> {
+        let failed = |source| ReceiveError::Io { what: "open", path: path.into(), source };
+        let file = File::open(path).map_err(failed)?;
+        let is_dir = file.metadata().map_err(failed)?.is_dir();
+        if !is_dir || !kernel::is_btrfs(&file).unwrap_or(false) {
+            return Err(ReceiveError::NotBtrfs { path: path.into() });
+        }
+        lock(&file, path)?;
+        remove_leftovers(&file, path)?;
+        Ok(Self { file, path: path.into(), root: None })
+    }
+
+    /// Takes over a directory that its caller has locked. What the caller announces may also be below
+    /// `root`.
+    pub(crate) fn new(file: File, path: PathBuf, root: File) -> Self {
+        Self { file, path, root: Some(root) }
+    }
+}
+
+/// Locks a directory, without waiting.
+pub(crate) fn lock(dir: &File, path: &Path) -> Result<(), ReceiveError> {
+    match flock(dir, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
+        Err(Errno::WOULDBLOCK) => Err(ReceiveError::Locked { path: path.into(), pid: holder(dir) }),
+        Err(error) => {
+            Err(ReceiveError::Io { what: "lock", path: path.into(), source: error.into() })
+        }
+    }
+}
+
+/// Finds in the kernel's table who holds the lock of a directory. The table names inodes without the
+/// subvolume, so an answer that is not the only one is none.
+fn holder(dir: &File) -> Option<i32> {
+    let inode = format!(":{}", dir.metadata().ok()?.st_ino());
+    let table = std::fs::read_to_string("/proc/locks").ok()?;
+    let mut holders = table.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, _, pid, file, ..] = fields[..] else { return None };
+        file.ends_with(&inode).then(|| pid.parse().ok()).flatten()
+    });
+    holders.next().filter(|_| holders.next().is_none())
+}

@@ -1,0 +1,182 @@
+//! An open file, directory or other entry of the subvolume, and what can be set on it.
+//!
+//! Everything goes through the descriptor. What may not be opened (symbolic links, devices, pipes) is
+//! held by a descriptor that only names it.
+
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, FileType, Gid, Mode, Timestamps, Uid, XattrFlags, chmod, chownat, fchmod, flistxattr,
+    fremovexattr, fsetxattr, fstat, futimens, removexattr, setxattr, utimensat,
+};
+use rustix::io::Errno;
+
+use super::apply_error::{Applied, ApplyError, Told};
+use super::confine::own_path;
+
+/// What a descriptor is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// It only names the entry.
+    Name,
+    /// It reads the entry.
+    Read,
+    /// It reads and writes a file.
+    Write,
+}
+
+/// An open entry.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) file: File,
+    pub(super) kind: FileType,
+    pub(super) access: Access,
+    /// The times that a directory gets when it is left: each entry made in it changes them.
+    times: RefCell<Option<Timestamps>>,
+    /// Whether new entries get attributes from this directory; unknown until asked.
+    inherited: Cell<Option<bool>>,
+    /// Whether nothing was set on it since it was made here.
+    plain: Cell<bool>,
+}
+
+impl Node {
+    pub(super) fn found(fd: impl Into<File>, kind: FileType, access: Access) -> Self {
+        Self {
+            file: fd.into(),
+            kind,
+            access,
+            times: RefCell::new(None),
+            inherited: Cell::new(None),
+            plain: Cell::new(false),
+        }
+    }
+
+    /// An entry that was made just now.
+    pub(super) fn made(fd: OwnedFd, kind: FileType, access: Access) -> Self {
+        let node = Self::found(fd, kind, access);
+        node.plain.set(true);
+        node
+    }
+
+    pub(super) fn is_dir(&self) -> bool {
+        self.kind == FileType::Directory
+    }
+
+    pub(super) fn set_owner(&self, uid: u32, gid: u32) -> Applied<()> {
+        for (what, value) in [("the owner", uid), ("the group", gid)] {
+            // The kernel takes this for "leave it as it is".
+            if value == u32::MAX {
+                return Err(ApplyError::Value { what, value: value.into() });
+            }
+        }
+        if self.plain.get() {
+            let stat = fstat(&self.file).told("look at it")?;
+            if (stat.st_uid, stat.st_gid) == (uid, gid) {
+                return Ok(());
+            }
+        }
+        let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+        chownat(&self.file, c"", uid, gid, AtFlags::EMPTY_PATH).told("set the owner")
+    }
+
+    pub(super) fn set_mode(&self, mode: u32) -> Applied<()> {
+        self.plain.set(false);
+        let mode = Mode::from_raw_mode(mode & 0o7777);
+        match self.access {
+            Access::Name if self.kind == FileType::Symlink => Err(Errno::OPNOTSUPP),
+            Access::Name => chmod(own_path(self.file.as_fd()), mode),
+            _ => fchmod(&self.file, mode),
+        }
+        .told("set the permissions")
+    }
+
+    /// Sets the times at once.
+    pub(super) fn set_times(&self, times: &Timestamps) -> Applied<()> {
+        match self.access {
+            Access::Name => utimensat(&self.file, c"", times, AtFlags::EMPTY_PATH),
+            _ => futimens(&self.file, times),
+        }
+        .told("set the times")
+    }
+
+    /// Notes the times that a directory gets when it is left.
+    pub(super) fn set_times_later(&self, times: Timestamps) {
+        *self.times.borrow_mut() = Some(times);
+    }
+
+    /// Gives a directory the times that were noted.
+    pub(super) fn settle(&self) -> Applied<()> {
+        let times = self.times.take();
+        times.map_or(Ok(()), |times| self.set_times(&times))
+    }
+
+    pub(super) fn set_attribute(&self, name: &[u8], value: &[u8]) -> Applied<()> {
+        self.changes_attributes();
+        match self.access {
+            Access::Name => setxattr(own_path(self.file.as_fd()), name, value, XattrFlags::empty()),
+            _ => fsetxattr(&self.file, name, value, XattrFlags::empty()),
+        }
+        .told("set the extended attribute")
+    }
+
+    pub(super) fn remove_attribute(&self, name: &[u8]) -> Applied<()> {
+        self.try_remove_attribute(name).told("remove the extended attribute")
+    }
+
+    fn try_remove_attribute(&self, name: &[u8]) -> rustix::io::Result<()> {
+        self.changes_attributes();
+        match self.access {
+            Access::Name => removexattr(own_path(self.file.as_fd()), name),
+            _ => fremovexattr(&self.file, name),
+        }
+    }
+
+    fn changes_attributes(&self) {
+        self.plain.set(false);
+        self.inherited.set(None);
+    }
+
+    /// Whether what is made in this directory gets attributes that the stream does not give it.
+    pub(super) fn is_inherited(&self) -> Applied<bool> {
+        if let Some(known) = self.inherited.get() {
+            return Ok(known);
+        }
+        let mut names = [0; 4096];
+        let inherited = match flistxattr(&self.file, &mut names[..]) {
+            Ok(length) => {
+                names[..length].split(|byte| *byte == 0).any(|name| INHERITED.contains(&name))
+            }
+            Err(Errno::RANGE) => true,
+            Err(error) => return Err(error).told("list the extended attributes of the directory"),
+        };
+        self.inherited.set(Some(inherited));
+        Ok(inherited)
+    }
+
+    /// Notes of a new directory that it hands nothing on.
+    pub(super) fn inherits_nothing(&self) {
+        self.inherited.set(Some(false));
+    }
+
+    /// Removes what a new entry got from its directory.
+    pub(super) fn strip(&self) -> Applied<()> {
+        let holds = matches!(self.kind, FileType::RegularFile | FileType::Directory);
+        for name in GOT.into_iter().filter(|name| holds || *name != COMPRESSION) {
+            match self.try_remove_attribute(name) {
+                Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
+                Err(error) => return Err(error).told("remove an inherited attribute"),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a directory hands on.
+const INHERITED: [&[u8]; 2] = [b"system.posix_acl_default", COMPRESSION];
+
+/// What a new entry has from its directory.
+const GOT: [&[u8]; 3] = [b"system.posix_acl_access", b"system.posix_acl_default", COMPRESSION];
+
+const COMPRESSION: &[u8] = b"btrfs.compression";
