@@ -84,7 +84,10 @@ fn zlib(data: &[u8], out: &mut [u8]) -> Option<()> {
 
 fn zstd(data: &[u8], out: &mut [u8]) -> Option<()> {
     let length = zstd_safe::find_frame_compressed_size(data).ok()?;
-    zstd_safe::decompress(out, &data[..length]).ok().map(drop)
+    let written = zstd_safe::decompress(out, data.get(..length)?).ok()?;
+    // It uses the room behind the end for copies.
+    out.get_mut(written..)?.fill(0);
+    Some(())
 }
 
 /// LZO data has its whole length in front and then a segment per sector, each with its length. A
@@ -101,7 +104,9 @@ fn lzo(data: &[u8], out: &mut [u8], sector: usize) -> Option<()> {
             continue;
         }
         let (length, rest) = split_length(&data[at..])?;
-        lzokay::decompress::decompress(rest.get(..length)?, sectors.next()?).ok()?;
+        let out = sectors.next()?;
+        let written = lzokay::decompress::decompress(rest.get(..length)?, out).ok()?;
+        out.get_mut(written..)?.fill(0);
         at += LENGTH + length;
     }
     Some(())

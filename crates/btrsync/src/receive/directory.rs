@@ -22,6 +22,7 @@ pub struct Directory {
     pub(super) path: PathBuf,
     /// The directory that announced sources are below.
     pub(super) root: Option<File>,
+    _lock: Option<Lock>,
 }
 
 impl Directory {
@@ -38,26 +39,46 @@ impl Directory {
         if !is_dir || !kernel::is_btrfs(&file).unwrap_or(false) {
             return Err(ReceiveError::NotBtrfs { path: path.into() });
         }
-        lock(&file, path)?;
+        let lock = Lock::take(file.try_clone().map_err(failed)?, path)?;
         remove_leftovers(&file, path)?;
-        Ok(Self { file, path: path.into(), root: None })
+        Ok(Self { file, path: path.into(), root: None, _lock: Some(lock) })
     }
 
     /// Takes over a directory that its caller has locked. What the caller announces may also be below
     /// `root`.
     pub(crate) fn new(file: File, path: PathBuf, root: File) -> Self {
-        Self { file, path, root: Some(root) }
+        Self { file, path, root: Some(root), _lock: None }
     }
 }
 
-/// Locks a directory, without waiting.
-pub(crate) fn lock(dir: &File, path: &Path) -> Result<(), ReceiveError> {
-    match flock(dir, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(()),
-        Err(Errno::WOULDBLOCK) => Err(ReceiveError::Locked { path: path.into(), pid: holder(dir) }),
-        Err(error) => {
-            Err(ReceiveError::Io { what: "lock", path: path.into(), source: error.into() })
+/// The lock of a directory.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Lock {
+    /// Locks a directory, without waiting.
+    pub(crate) fn take(dir: File, path: &Path) -> Result<Self, ReceiveError> {
+        match flock(&dir, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self(dir)),
+            Err(Errno::WOULDBLOCK) => {
+                Err(ReceiveError::Locked { path: path.into(), pid: holder(&dir) })
+            }
+            Err(error) => {
+                Err(ReceiveError::Io { what: "lock", path: path.into(), source: error.into() })
+            }
         }
+    }
+
+    /// Returns the directory that is locked.
+    pub(crate) fn dir(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Not by closing alone: a child process that is just being started has a copy until it runs.
+        let _ = flock(&self.0, FlockOperation::Unlock);
     }
 }
 

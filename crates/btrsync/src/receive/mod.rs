@@ -31,7 +31,7 @@ pub use self::apply_error::ApplyError;
 pub(crate) use self::begin::Begin;
 pub use self::decode::DecodeError;
 pub use self::directory::Directory;
-pub(crate) use self::directory::lock;
+pub(crate) use self::directory::Lock;
 pub use self::error::ReceiveError;
 pub use self::meta::{ReceiveOptions, Received, StreamMeta, Unwatched, Watch};
 pub use self::source::SourceError;

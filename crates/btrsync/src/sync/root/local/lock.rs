@@ -9,11 +9,11 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::super::error::RootError;
-use crate::receive::{self, ReceiveError, remove_leftovers};
+use crate::receive::{Lock, ReceiveError, remove_leftovers};
 
 /// The locks that a root holds.
 #[derive(Debug, Default)]
-pub(super) struct Locks(Mutex<Vec<File>>);
+pub(super) struct Locks(Mutex<Vec<Lock>>);
 
 impl Locks {
     /// Locks a directory, unless this root has done so already, and then removes what dead runs have
@@ -23,20 +23,19 @@ impl Locks {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = identity(dir).map_err(failed)?;
         for lock in held.iter() {
-            if identity(lock).map_err(failed)? == wanted {
+            if identity(lock.dir()).map_err(failed)? == wanted {
                 return Ok(());
             }
         }
-        let lock = dir.try_clone().map_err(failed)?;
-        take(&lock, path)?;
-        remove_leftovers(&lock, path)?;
+        let lock = take(dir.try_clone().map_err(failed)?, path)?;
+        remove_leftovers(dir, path)?;
         held.push(lock);
         Ok(())
     }
 }
 
-fn take(dir: &File, path: &Path) -> Result<(), RootError> {
-    receive::lock(dir, path).map_err(|error| match error {
+fn take(dir: File, path: &Path) -> Result<Lock, RootError> {
+    Lock::take(dir, path).map_err(|error| match error {
         ReceiveError::Locked { path, pid } => RootError::Locked { path, pid },
         other => other.into(),
     })

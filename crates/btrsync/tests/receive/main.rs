@@ -1,0 +1,12 @@
+//! The receiver, against streams of the kernel and streams made by hand.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod compressed;
+mod confined;
+mod order;
+mod parents;
+mod script;
+mod sent;
+mod special;
+mod support;
