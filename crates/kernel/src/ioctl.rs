@@ -7,6 +7,7 @@
 use std::ffi::c_void;
 use std::os::fd::AsFd;
 
+use linux_raw_sys::general::fsxattr;
 use linux_raw_sys::{btrfs as raw, ioctl as op};
 use rustix::io;
 use rustix::ioctl::{Ioctl, IoctlOutput, NoArg, Opcode, ioctl, opcode};
@@ -50,6 +51,8 @@ requests! {
     Send: BTRFS_IOC_SEND(raw::btrfs_ioctl_send_args);
     GetFsInfo: BTRFS_IOC_FS_INFO(raw::btrfs_ioctl_fs_info_args);
     CloneRange: FICLONERANGE(raw::file_clone_range);
+    FsGetXattr: FS_IOC_FSGETXATTR(fsxattr);
+    FsSetXattr: FS_IOC_FSSETXATTR(fsxattr);
     EnableVerity: FS_IOC_ENABLE_VERITY(VerityArgs);
 }
 

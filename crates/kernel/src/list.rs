@@ -89,10 +89,21 @@ pub fn path_of(fd: impl AsFd, id: u64) -> Result<Option<PathBuf>> {
 /// As [`list`].
 pub fn directory_path(fd: impl AsFd) -> Result<Option<PathBuf>> {
     let stat = fstat(&fd).map_err(|e| Error::call(Operation("fstat"), e))?;
+    let Some(above) = path_of(&fd, info(&fd)?.id)? else { return Ok(None) };
+    Ok(inode_path(&fd, stat.st_ino)?.map(|inside| above.join(inside)))
+}
+
+/// Returns the path of an inode from the root of the subvolume that `fd` is in, or `None` where it is
+/// gone; one of the paths, where it has several links.
+///
+/// Needs `CAP_SYS_ADMIN`.
+///
+/// # Errors
+///
+/// As [`list`].
+pub fn inode_path(fd: impl AsFd, inode: u64) -> Result<Option<PathBuf>> {
     let subvolume = info(&fd)?.id;
-    let Some(above) = path_of(&fd, subvolume)? else { return Ok(None) };
-    let mut directories = Directories::new(&fd);
-    Ok(directories.path(subvolume, stat.st_ino)?.map(|inside| above.join(inside)))
+    Ok(Directories::new(&fd).path(subvolume, inode)?.map(Path::to_path_buf))
 }
 
 /// Reads the records of the subvolumes with ids from `first` to `last`.

@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStringExt;
 use btrsync_kernel as kernel;
 use btrsync_stream::{Command, CommandKind, Frame};
 use rustix::fs::{AtFlags, RenameFlags, Timestamps, fstat, linkat, renameat_with, unlinkat};
+use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::apply_error::{Applied, ApplyError, Told};
@@ -185,20 +186,44 @@ impl Place {
 /// would do nothing.
 fn rename(tree: &mut Tree, from: &[u8], to: &[u8]) -> Applied<()> {
     tree.forget(from)?;
-    let ((above, name), (new_above, new_name)) = (tree.parent(from)?, tree.parent(to)?);
-    renameat_with(&above.file, name, &new_above.file, new_name, RenameFlags::NOREPLACE)
-        .told("rename it")
+    unprotected(tree, from, "rename it", |tree| {
+        let ((above, name), (new_above, new_name)) = (tree.parent(from)?, tree.parent(to)?);
+        let (above, new_above) = (&above.file, &new_above.file);
+        Ok(renameat_with(above, name, new_above, new_name, RenameFlags::NOREPLACE))
+    })
 }
 
 fn link(tree: &mut Tree, path: &[u8], target: &[u8]) -> Applied<()> {
-    let ((above, name), (target_above, target_name)) = (tree.parent(path)?, tree.parent(target)?);
-    linkat(&target_above.file, target_name, &above.file, name, AtFlags::empty()).told("link it")
+    unprotected(tree, target, "link it", |tree| {
+        let ((above, name), (target_above, target_name)) =
+            (tree.parent(path)?, tree.parent(target)?);
+        Ok(linkat(&target_above.file, target_name, &above.file, name, AtFlags::empty()))
+    })
 }
 
 fn remove(tree: &mut Tree, path: &[u8], flags: AtFlags) -> Applied<()> {
     tree.forget(path)?;
-    let (above, name) = tree.parent(path)?;
-    unlinkat(&above.file, name, flags).told("remove it")
+    unprotected(tree, path, "remove it", |tree| {
+        let (above, name) = tree.parent(path)?;
+        Ok(unlinkat(&above.file, name, flags))
+    })
+}
+
+/// Tries a change once more where it was refused: what stands at the path may be protected, which is
+/// lifted by opening it.
+fn unprotected(
+    tree: &mut Tree,
+    path: &[u8],
+    what: &'static str,
+    change: impl Fn(&mut Tree) -> Applied<rustix::io::Result<()>>,
+) -> Applied<()> {
+    let mut changed = change(tree)?;
+    if changed == Err(Errno::PERM) {
+        tree.node(path)?;
+        tree.forget(path)?;
+        changed = change(tree)?;
+    }
+    changed.told(what)
 }
 
 /// The times of a directory as they are.

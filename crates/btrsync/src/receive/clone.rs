@@ -6,10 +6,10 @@ use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use btrsync_kernel as kernel;
-use rustix::fs::fstat;
 use rustix::io::Errno;
 
 use super::apply_error::{Applied, ApplyError, Told};
+use super::confine::look;
 use super::tree::Tree;
 
 /// How much is copied at a time where extents cannot be shared.
@@ -26,7 +26,7 @@ pub(super) struct Range {
 /// Shares a range of an open file with the file at a path.
 pub(super) fn share(tree: &mut Tree, path: &[u8], source: &File, range: Range) -> Applied<()> {
     let target = Rc::clone(&tree.writable(path)?);
-    let size = fstat(source).told("look at the clone source")?.st_size as u64;
+    let size = look(source).told("look at the clone source")?.size;
     // The kernel takes a length of 0 for "to the end".
     if range.length == 0 || range.from.checked_add(range.length).is_none_or(|end| end > size) {
         return Err(ApplyError::Value { what: "the length of the clone", value: range.length });

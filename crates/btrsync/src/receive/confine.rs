@@ -8,7 +8,10 @@
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, open, openat2};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, open, openat2,
+    statx,
+};
 use rustix::io::Errno;
 
 use super::apply_error::{Applied, ApplyError, Told};
@@ -92,11 +95,35 @@ fn beneath(base: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> rustix::io::Resu
     }
 }
 
+/// What an open entry is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    pub(super) kind: FileType,
+    pub(super) inode: u64,
+    pub(super) device: (u32, u32),
+    pub(super) size: u64,
+    /// Whether it refuses changes.
+    pub(super) protected: bool,
+}
+
+/// Looks at an open entry.
+pub(super) fn look(fd: impl AsFd) -> rustix::io::Result<Look> {
+    let stat = statx(fd, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)?;
+    let protected = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
+    Ok(Look {
+        kind: FileType::from_raw_mode(stat.stx_mode.into()),
+        inode: stat.stx_ino,
+        device: (stat.stx_dev_major, stat.stx_dev_minor),
+        size: stat.stx_size,
+        protected: stat.stx_attributes.intersects(protected),
+    })
+}
+
 /// Finds an entry of a directory without opening what it is.
-pub(super) fn entry(dir: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<(OwnedFd, Stat)> {
+pub(super) fn entry(dir: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<(OwnedFd, Look)> {
     let fd = beneath(dir, name, OFlags::PATH)?;
-    let stat = fstat(&fd)?;
-    Ok((fd, stat))
+    let look = look(&fd)?;
+    Ok((fd, look))
 }
 
 /// Opens what was found, and is a regular file, by its descriptor: it cannot have become another.
@@ -115,20 +142,16 @@ pub(super) fn own_path(fd: BorrowedFd<'_>) -> String {
 pub(super) fn file_to_read(root: &File, path: &[u8]) -> Applied<File> {
     check(path)?;
     let (above, name) = split(path)?;
-    let device = fstat(root).told("look at the subvolume")?.st_dev;
+    let device = look(root).told("look at the subvolume")?.device;
     let above = directory(root.as_fd(), above).told("open the directory")?;
-    let (found, stat) = entry(above.as_fd(), name).told("open the file")?;
-    if stat.st_dev != device {
+    let (found, look) = entry(above.as_fd(), name).told("open the file")?;
+    if look.device != device {
         return Err(ApplyError::outside(path));
     }
-    if kind_of(&stat) != FileType::RegularFile {
+    if look.kind != FileType::RegularFile {
         return Err(ApplyError::not_a_file(path));
     }
     reopen(found, OFlags::RDONLY).told("open the file")
-}
-
-pub(super) fn kind_of(stat: &Stat) -> FileType {
-    FileType::from_raw_mode(stat.st_mode)
 }
 
 #[cfg(test)]

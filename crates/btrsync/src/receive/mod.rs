@@ -16,6 +16,7 @@ mod data;
 mod decode;
 mod directory;
 mod error;
+mod locks;
 mod meta;
 mod node;
 mod source;

@@ -9,10 +9,11 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
-use rustix::fs::{FileType, OFlags, Timestamps, fstat};
+use rustix::fs::{FileType, OFlags, Timestamps};
 
 use super::apply_error::{Applied, ApplyError, Told};
-use super::confine::{self, is_at_or_below, kind_of};
+use super::confine::{self, is_at_or_below};
+use super::locks::Locks;
 use super::node::{Access, Node};
 
 /// How many directories stay open. A process may have 1,024 descriptors by default.
@@ -28,11 +29,12 @@ const NEAR: usize = 8;
 #[derive(Debug)]
 pub(super) struct Tree {
     root: Rc<Node>,
-    device: u64,
+    device: (u32, u32),
     directories: HashMap<Box<[u8]>, Slot>,
     /// The last used comes last.
     files: Vec<(Box<[u8]>, Rc<Node>)>,
     clock: u64,
+    pub(super) locks: Locks,
 }
 
 #[derive(Debug)]
@@ -44,9 +46,19 @@ struct Slot {
 impl Tree {
     /// Takes over the root directory of a writable subvolume.
     pub(super) fn new(root: File) -> Applied<Self> {
-        let device = fstat(&root).told("look at the subvolume")?.st_dev;
-        let root = Rc::new(Node::found(root, FileType::Directory, Access::Read));
-        Ok(Self { root, device, directories: HashMap::new(), files: Vec::new(), clock: 0 })
+        let look = confine::look(&root).told("look at the subvolume")?;
+        let mut locks = Locks::default();
+        if look.protected {
+            locks.lift(&root, look.inode)?;
+        }
+        Ok(Self {
+            root: Rc::new(Node::found(root, FileType::Directory, Access::Read)),
+            device: look.device,
+            directories: HashMap::new(),
+            files: Vec::new(),
+            clock: 0,
+            locks,
+        })
     }
 
     pub(super) fn root(&self) -> &Rc<Node> {
@@ -86,14 +98,18 @@ impl Tree {
 
     fn open(&mut self, path: &[u8]) -> Applied<Rc<Node>> {
         let (above, name) = self.parent(path)?;
-        let (found, stat) = confine::entry(above.file.as_fd(), name).told("find it")?;
-        if stat.st_dev != self.device {
+        let (found, look) = confine::entry(above.file.as_fd(), name).told("find it")?;
+        if look.device != self.device {
             return Err(ApplyError::outside(path));
         }
-        match kind_of(&stat) {
-            FileType::Directory => self.directory(path),
-            kind => Ok(self.hold(path, Node::found(found, kind, Access::Name))),
+        if look.kind == FileType::Directory {
+            return self.directory(path);
         }
+        if look.protected {
+            let file = confine::reopen(&found, OFlags::RDONLY).told("open the file")?;
+            self.locks.lift(&file, look.inode)?;
+        }
+        Ok(self.hold(path, Node::found(found, look.kind, Access::Name)))
     }
 
     /// Finds the directory that holds a path, and the name in it.
@@ -110,8 +126,12 @@ impl Tree {
         }
         let (near, rest) = self.nearest(path);
         let found = confine::directory(near.file.as_fd(), rest).told("open the directory")?;
-        if fstat(&found).told("look at the directory")?.st_dev != self.device {
+        let look = confine::look(&found).told("look at the directory")?;
+        if look.device != self.device {
             return Err(ApplyError::outside(path));
+        }
+        if look.protected {
+            self.locks.lift(&found, look.inode)?;
         }
         self.hold_directory(path, Node::found(found, FileType::Directory, Access::Read))
     }
@@ -196,10 +216,12 @@ impl Tree {
         Ok(self.hold(path, Node::found(file, FileType::RegularFile, access)))
     }
 
-    /// Gives all directories their times, but for the root, whose come last.
+    /// Gives all directories their times, but for the root, whose come last; and what refuses changes
+    /// its protection.
     pub(super) fn settle(&mut self) -> Applied<()> {
         self.files.clear();
-        self.directories.drain().try_for_each(|(_, slot)| slot.node.settle())
+        self.directories.drain().try_for_each(|(_, slot)| slot.node.settle())?;
+        self.locks.restore(&self.root.file)
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod compressed;
 mod confined;
+mod flags;
 mod order;
 mod parents;
 mod script;

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::process::Command as Process;
 
 use btrsync_stream::{Command, Version};
@@ -223,5 +224,38 @@ fn impossible_values_are_refused() {
         &file().clone("f", (MADE, 7, "f"), 0, 4096).end(),
         fs.path(),
         "the length of the clone",
+    );
+}
+
+#[test]
+fn a_file_is_sealed_or_the_stream_refused() {
+    require_btrfs!();
+    let fs = LoopFs::new();
+    let seal = Command::EnableVerity {
+        path: b"f",
+        algorithm: 1,
+        block_size: 4096,
+        salt: b"salt",
+        signature: b"",
+    };
+    let stream = || {
+        Script::begin(Version::V3)
+            .then(Command::Subvol { path: b"v", uuid: MADE, ctransid: 7 })
+            .mkfile("f")
+            .write("f", "sealed")
+            .then(seal)
+            .xattr("f", "user.x", b"after")
+            .utimes("f", 77)
+    };
+    if !Path::new("/sys/fs/btrfs/features/verity").exists() {
+        refused(&stream().end(), fs.path(), "FS_IOC_ENABLE_VERITY");
+        return;
+    }
+    refused(&stream().write("f", "no more").end(), fs.path(), "cannot open the file");
+    accepted(&stream().end(), fs.path());
+    let metadata = fs::metadata(fs.path().join("v/f")).unwrap();
+    assert_eq!(
+        (fs::read(fs.path().join("v/f")).unwrap(), metadata.mtime()),
+        (b"sealed".to_vec(), 77)
     );
 }

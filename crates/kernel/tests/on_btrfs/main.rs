@@ -6,6 +6,7 @@
 
 mod change;
 mod concurrent;
+mod data;
 mod errors;
 mod filesystem;
 mod find;
