@@ -8,38 +8,13 @@ use btrsync_stream::{
     Attribute, Command, CommandKind, EncodeError, Error, FrameReader, Timespec, Version,
     rewrite_subvolume_name,
 };
+use common::craft::{attribute, crc, frame};
 use common::{read, stream};
 use uuid::Uuid;
 
 const SUBVOL: Command<'_> = Command::Subvol { path: b"s", uuid: Uuid::nil(), ctransid: 7 };
 /// Where the command after the header and `SUBVOL` begins: 17 bytes, 10 bytes, and attributes of 5, 20 and 12.
 const SECOND: u64 = 17 + 10 + 5 + 20 + 12;
-
-/// The crc32c of this format, bit by bit.
-fn crc(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            crc >> 1 ^ (0x82f6_3b78 & (crc & 1).wrapping_neg())
-        })
-    })
-}
-
-fn frame(number: u16, payload: &[u8]) -> Vec<u8> {
-    let mut frame = u32::to_le_bytes(payload.len() as u32).to_vec();
-    frame.extend(number.to_le_bytes());
-    frame.extend([0; 4]);
-    frame.extend(payload);
-    let crc = crc(&frame);
-    frame[6..10].copy_from_slice(&crc.to_le_bytes());
-    frame
-}
-
-fn attribute(number: u16, value: &[u8]) -> Vec<u8> {
-    let mut bytes = number.to_le_bytes().to_vec();
-    bytes.extend((value.len() as u16).to_le_bytes());
-    bytes.extend(value);
-    bytes
-}
 
 /// The error of a stream that goes on after `SUBVOL` with one command.
 fn error(version: Version, number: u16, payload: &[u8]) -> Error {

@@ -9,9 +9,10 @@ use btrsync_stream::{
     rewrite_subvolume_name,
 };
 use common::{
-    COMPRESSED_V2, CONCATENATED_V1, FIXTURES, FULL_V1, INCREMENTAL_V2, ONE_END_V1, Trickle, kinds,
-    read,
+    CLONES_V1, COMPRESSED_V2, CONCATENATED_V1, FIXTURES, FULL_V1, INCREMENTAL_V2, LZO_V2,
+    ONE_END_V1, Trickle, ZLIB_V2, kinds, read,
 };
+use uuid::Uuid;
 
 /// Decodes and encodes a whole input.
 fn recode(input: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
@@ -55,6 +56,33 @@ fn fixtures_cover_every_command_before_v3() {
         FIXTURES.iter().flat_map(|(_, _, bytes)| kinds(&read(*bytes).0)).collect();
     for kind in CommandKind::ALL {
         assert_eq!(seen.contains(kind), kind.since() < Version::V3, "{kind}");
+    }
+}
+
+/// The numbers of the attributes in a payload, found without the decoder.
+fn numbers(version: Version, mut payload: &[u8]) -> Vec<u16> {
+    let mut numbers = Vec::new();
+    while let Some(([low, high], rest)) = payload.split_first_chunk() {
+        let number = u16::from_le_bytes([*low, *high]);
+        numbers.push(number);
+        let runs_to_the_end = number == Attribute::Data.number() && version > Version::V1;
+        let (len, rest) = rest.split_first_chunk().filter(|_| !runs_to_the_end).unzip();
+        let len = len.map_or(0, |len| usize::from(u16::from_le_bytes(*len)));
+        payload = rest.map_or(&[][..], |rest: &[u8]| &rest[len..]);
+    }
+    numbers
+}
+
+#[test]
+fn fixtures_cover_every_attribute_before_v3() {
+    let mut seen = Vec::new();
+    for (_, version, bytes) in FIXTURES {
+        let frames = read(*bytes).0;
+        seen.extend(frames.iter().flat_map(|frame| numbers(*version, &frame.raw[10..])));
+    }
+    for attribute in Attribute::ALL {
+        let sent = seen.contains(&attribute.number());
+        assert_eq!(sent, attribute.since() < Version::V3, "{attribute}");
     }
 }
 
@@ -107,16 +135,40 @@ fn v2_attributes_are_what_the_tree_had() {
     assert!(hole && noatime && births > 3);
 }
 
+/// `BTRFS_ENCODED_IO_COMPRESSION_*`: zlib, zstd, and LZO in sectors of 4 KiB.
 #[test]
-fn encoded_writes_keep_what_was_left_out() {
-    let mut encryption = Vec::new();
-    with_commands(COMPRESSED_V2, |command| {
-        if let Command::EncodedWrite { compression, encryption: found, .. } = command {
-            assert_eq!(compression, Some(2));
-            encryption.push(found);
+fn encoded_writes_of_every_algorithm_keep_what_was_left_out() {
+    for (bytes, algorithm) in [(ZLIB_V2, 1), (COMPRESSED_V2, 2), (LZO_V2, 3)] {
+        let (mut encryptions, mut partial) = (Vec::new(), false);
+        with_commands(bytes, |command| {
+            let Command::EncodedWrite { compression, encryption, data, .. } = command else {
+                return;
+            };
+            assert_eq!(compression, Some(algorithm));
+            assert!(!data.is_empty());
+            encryptions.push(encryption);
+            if let Command::EncodedWrite { unencoded_file_len, unencoded_len, .. } = command {
+                partial |= unencoded_file_len < unencoded_len;
+            }
+        });
+        assert!(encryptions.contains(&Some(0)), "a regular extent, algorithm {algorithm}");
+        assert!(encryptions.contains(&None), "an inline extent, algorithm {algorithm}");
+        assert!(partial, "an extent beyond the end of the file, algorithm {algorithm}");
+    }
+}
+
+#[test]
+fn clones_from_another_subvolume_name_it() {
+    let (mut parent, mut clones) = (Uuid::nil(), Vec::new());
+    with_commands(CLONES_V1, |command| match command {
+        Command::Snapshot { clone_uuid, .. } => parent = clone_uuid,
+        Command::Clone { clone_uuid, clone_path, offset, clone_offset, len, .. } => {
+            assert!(clone_uuid != parent && clone_path == b"all");
+            clones.push((offset, clone_offset, len));
         }
+        _ => {}
     });
-    assert!(encryption.contains(&None) && encryption.contains(&Some(0)));
+    assert_eq!(clones, [(0, 0, 65_536), (4096, 8192, 16_384)]);
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 #![allow(dead_code)]
 
+pub(crate) mod craft;
+pub(crate) mod fill;
+
 use std::io::Read;
 
 use btrsync_stream::{Command, CommandKind, Error, FrameReader, Header, Version};
@@ -13,6 +16,9 @@ pub(crate) const FIXTURES: &[(&str, Version, &[u8])] = &[
     ("incremental-v1", Version::V1, include_bytes!("../fixtures/incremental-v1")),
     ("incremental-v2", Version::V2, INCREMENTAL_V2),
     ("compressed-v2", Version::V2, COMPRESSED_V2),
+    ("zlib-v2", Version::V2, ZLIB_V2),
+    ("lzo-v2", Version::V2, LZO_V2),
+    ("clones-v1", Version::V1, CLONES_V1),
     ("no-data-v1", Version::V1, NO_DATA_V1),
     ("concatenated-v1", Version::V1, CONCATENATED_V1),
     ("one-end-v1", Version::V1, ONE_END_V1),
@@ -20,6 +26,9 @@ pub(crate) const FIXTURES: &[(&str, Version, &[u8])] = &[
 pub(crate) const FULL_V1: &[u8] = include_bytes!("../fixtures/full-v1");
 pub(crate) const INCREMENTAL_V2: &[u8] = include_bytes!("../fixtures/incremental-v2");
 pub(crate) const COMPRESSED_V2: &[u8] = include_bytes!("../fixtures/compressed-v2");
+pub(crate) const ZLIB_V2: &[u8] = include_bytes!("../fixtures/zlib-v2");
+pub(crate) const LZO_V2: &[u8] = include_bytes!("../fixtures/lzo-v2");
+pub(crate) const CLONES_V1: &[u8] = include_bytes!("../fixtures/clones-v1");
 pub(crate) const NO_DATA_V1: &[u8] = include_bytes!("../fixtures/no-data-v1");
 pub(crate) const CONCATENATED_V1: &[u8] = include_bytes!("../fixtures/concatenated-v1");
 pub(crate) const ONE_END_V1: &[u8] = include_bytes!("../fixtures/one-end-v1");
