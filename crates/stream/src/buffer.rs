@@ -14,11 +14,18 @@ pub(crate) struct Buffer<R> {
     start: usize,
     end: usize,
     consumed: u64,
+    /// Whether more is read than was asked for.
+    ahead: bool,
 }
 
 impl<R: Read> Buffer<R> {
     pub(crate) fn new(reader: R) -> Self {
-        Self { reader, bytes: vec![0; CAPACITY], start: 0, end: 0, consumed: 0 }
+        Self { reader, bytes: vec![0; CAPACITY], start: 0, end: 0, consumed: 0, ahead: true }
+    }
+
+    /// Leaves in the reader what was not asked for.
+    pub(crate) fn exact(reader: R) -> Self {
+        Self { ahead: false, ..Self::new(reader) }
     }
 
     /// The position in the input of the next byte.
@@ -37,7 +44,8 @@ impl<R: Read> Buffer<R> {
             self.make_room(len);
         }
         while self.available() < len {
-            match self.reader.read(&mut self.bytes[self.end..])? {
+            let until = if self.ahead { self.bytes.len() } else { self.start + len };
+            match self.reader.read(&mut self.bytes[self.end..until])? {
                 0 => return Ok(false),
                 read => self.end += read,
             }
@@ -58,10 +66,10 @@ impl<R: Read> Buffer<R> {
     }
 
     pub(crate) fn first_chunk<const N: usize>(&self) -> Option<&[u8; N]> {
-        self.ahead().first_chunk()
+        self.unread().first_chunk()
     }
 
-    pub(crate) fn ahead(&self) -> &[u8] {
+    pub(crate) fn unread(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
 
@@ -91,6 +99,15 @@ mod tests {
     }
 
     #[test]
+    fn takes_only_what_is_asked_for_where_that_is_wanted() {
+        let mut input = &[1, 2, 3, 4, 5][..];
+        let mut buffer = Buffer::exact(&mut input);
+        assert!(buffer.fill(2).unwrap() && buffer.fill(3).unwrap());
+        assert_eq!(buffer.consume(3), [1, 2, 3]);
+        assert_eq!(input, [4, 5]);
+    }
+
+    #[test]
     fn moves_bytes_without_changing_them() {
         let input: Vec<u8> = (0..3 * CAPACITY).map(|at| (at % 251) as u8).collect();
         let mut buffer = Buffer::new(&input[..]);
@@ -98,7 +115,7 @@ mod tests {
         while buffer.fill(1000).unwrap() {
             output.extend_from_slice(buffer.consume(1000));
         }
-        output.extend_from_slice(buffer.ahead());
+        output.extend_from_slice(buffer.unread());
         assert!(output == input);
         assert_eq!(buffer.bytes.len(), CAPACITY);
     }

@@ -35,6 +35,12 @@ impl<R: Read> FrameReader<R> {
         Self { buffer: Buffer::new(reader), state: State::Outside { ended: false } }
     }
 
+    /// Creates a reader that takes nothing from the input but the commands that it has returned, at the
+    /// price of two reads for each: what follows END is left for whoever reads next.
+    pub fn exact(reader: R) -> Self {
+        Self { buffer: Buffer::exact(reader), state: State::Outside { ended: false } }
+    }
+
     /// Returns the next command, or none where the input ends after an END command.
     ///
     /// After END it waits for the end of the input or another stream; whoever wants one stream stops at END.
@@ -109,7 +115,7 @@ impl<R: Read> FrameReader<R> {
     }
 
     fn verify(&self, header: CommandHeader, len: usize) -> Result<(), Error> {
-        let found = header.checksum(&self.buffer.ahead()[COMMAND_HEADER_LEN..len]);
+        let found = header.checksum(&self.buffer.unread()[COMMAND_HEADER_LEN..len]);
         if found == header.crc {
             return Ok(());
         }

@@ -95,6 +95,17 @@ fn one_byte_at_a_time_reads_the_same() {
     }
 }
 
+#[test]
+fn an_exact_reader_leaves_what_follows_the_end() {
+    for (name, _, bytes) in FIXTURES.iter().filter(|(name, ..)| *name != "concatenated-v1") {
+        let two = [*bytes, &b"what comes next"[..]].concat();
+        let mut input = &two[..];
+        let mut reader = FrameReader::exact(&mut input);
+        while reader.next_frame().unwrap().unwrap().kind() != CommandKind::End {}
+        assert_eq!(input, b"what comes next", "{name}");
+    }
+}
+
 /// Decoded commands of a fixture, for looking at.
 fn with_commands(bytes: &[u8], mut look: impl FnMut(Command<'_>)) {
     let mut reader = FrameReader::new(bytes);

@@ -53,7 +53,8 @@ pub struct Received {
 /// How to receive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReceiveOptions {
-    /// Stop after the first END; else the input is read until it ends, and all streams in it received.
+    /// Stop after the first END, and leave what follows it in the input; else the input is read until it
+    /// ends, and all streams in it received.
     pub terminate_on_end: bool,
     /// Decompress all data, also where the filesystem could take it as it is.
     pub force_decompress: bool,

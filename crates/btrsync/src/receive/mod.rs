@@ -65,7 +65,10 @@ pub fn receive(
     options: ReceiveOptions,
     watch: &mut dyn Watch,
 ) -> Result<Vec<Received>, ReceiveError> {
-    let mut frames = FrameReader::new(input);
+    let mut frames = match options.terminate_on_end {
+        true => FrameReader::exact(input),
+        false => FrameReader::new(input),
+    };
     let sources = Sources::new(into, &meta.sources);
     let mut receiver =
         Receiver { into, meta, options, watch, sources, current: None, done: Vec::new() };
