@@ -8,6 +8,8 @@
 //! - [`receive`]: send streams, received into a directory.
 //! - [`sync`]: the plan, the transfers and their hooks.
 //! - [`sync::root`]: what one side can do; [`sync::root::default_root`] gives the one for a protocol.
+//! - [`mod@send`]: single send streams, as the `btrfs send` program makes them.
+//! - [`stream_file`]: stream files, plain or compressed.
 //!
 //! # Examples
 //!
@@ -37,6 +39,8 @@ mod cancel;
 mod flow;
 mod process;
 pub mod receive;
+pub mod send;
+pub mod stream_file;
 pub mod sync;
 mod temporary;
 pub mod text;

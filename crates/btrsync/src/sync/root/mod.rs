@@ -16,6 +16,7 @@ pub use command::{CommandError, CommandRoot, Sudo};
 pub use contract::{
     BtrfsRoot, Completion, Kind, Look, RootFactory, RootOptions, Scope, SendRequest,
 };
+pub(crate) use dump::DumpFile;
 pub use dump::{DumpError, DumpRoot, DumpTarget, Pipeline, PipelineError};
 pub use error::RootError;
 pub use file::FileRoot;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags, flock, fstat, linkat, openat,
-    renameat_with, unlinkat,
+    renameat, renameat_with, unlinkat,
 };
 use rustix::io::Errno;
 use uuid::Uuid;
@@ -20,10 +20,11 @@ use crate::temporary;
 
 const SUFFIX: &str = ".dump";
 const NAME_MAX: usize = 255;
+const RENAME: &str = "rename the dump to";
 
 /// A dump on its way. Dropped before it is published, it is removed.
 #[derive(Debug)]
-pub(super) struct DumpFile<'a> {
+pub(crate) struct DumpFile<'a> {
     dir: &'a File,
     path: &'a Path,
     temporary: OsString,
@@ -32,7 +33,7 @@ pub(super) struct DumpFile<'a> {
 
 impl<'a> DumpFile<'a> {
     /// Creates the temporary file in an open directory.
-    pub(super) fn create(dir: &'a File, path: &'a Path, uuid: Uuid) -> Result<Self, DumpError> {
+    pub(crate) fn create(dir: &'a File, path: &'a Path, uuid: Uuid) -> Result<Self, DumpError> {
         let temporary = temporary::name(uuid, SUFFIX);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let failed = |error| io("create", path.join(&temporary), error);
@@ -46,32 +47,61 @@ impl<'a> DumpFile<'a> {
         }
     }
 
+    /// Removes the temporary files of dead runs from a directory.
+    pub(crate) fn remove_leftovers(dir: &File, path: &Path) -> Result<(), DumpError> {
+        let entries = Dir::read_from(dir).map_err(|error| io("read", path.to_path_buf(), error))?;
+        for entry in entries {
+            let entry = entry.map_err(|error| io("read", path.to_path_buf(), error))?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if temporary::is_name(name, SUFFIX) && is_abandoned(dir, name) {
+                unlinkat(dir, name, AtFlags::empty())
+                    .map_err(|e| io("remove the leftover", path.join(name), e))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns a handle to write with.
-    pub(super) fn writer(&self) -> Result<File, DumpError> {
+    pub(crate) fn writer(&self) -> Result<File, DumpError> {
         self.file.try_clone().map_err(DumpError::Write)
     }
 
     /// Puts the dump on disk and gives it the first of `names` that is free.
     pub(super) fn publish(self, names: &[OsString]) -> Result<OsString, DumpError> {
-        let path = |name: &OsString| self.path.join(name);
-        let written =
-            |source| DumpError::Io { what: "write to disk", path: path(&self.temporary), source };
-        self.file.sync_all().map_err(written)?;
+        self.to_disk()?;
         for name in names {
             match self.rename(name) {
                 Ok(()) => {
-                    self.dir.sync_all().map_err(|source| DumpError::Io {
-                        what: "make durable",
-                        path: path(name),
-                        source,
-                    })?;
+                    self.named(name)?;
                     return Ok(name.clone());
                 }
                 Err(Errno::EXIST) => {}
-                Err(error) => return Err(io("rename the dump to", path(name), error)),
+                Err(error) => return Err(io(RENAME, self.path.join(name), error)),
             }
         }
-        Err(DumpError::Exists { path: names.last().map(path).unwrap_or_default() })
+        let path = names.last().map(|name| self.path.join(name)).unwrap_or_default();
+        Err(DumpError::Exists { path })
+    }
+
+    /// Puts the dump on disk and gives it a name, whatever file has that now.
+    pub(crate) fn replace(self, name: &OsStr) -> Result<(), DumpError> {
+        self.to_disk()?;
+        renameat(self.dir, &self.temporary, self.dir, name)
+            .map_err(|error| io(RENAME, self.path.join(name), error))?;
+        self.named(name)
+    }
+
+    fn to_disk(&self) -> Result<(), DumpError> {
+        let path = self.path.join(&self.temporary);
+        let written = |source| DumpError::Io { what: "write to disk", path, source };
+        self.file.sync_all().map_err(written)
+    }
+
+    /// Puts the new name on disk.
+    fn named(&self, name: &OsStr) -> Result<(), DumpError> {
+        let path = self.path.join(name);
+        let durable = |source| DumpError::Io { what: "make durable", path, source };
+        self.dir.sync_all().map_err(durable)
     }
 
     /// Renames without ever replacing; not every filesystem knows how in one call.
@@ -119,20 +149,6 @@ pub(super) fn names(
     }
 }
 
-/// Removes the temporary files of dead runs from a directory.
-pub(super) fn remove_leftovers(dir: &File, path: &Path) -> Result<(), DumpError> {
-    let entries = Dir::read_from(dir).map_err(|error| io("read", path.to_path_buf(), error))?;
-    for entry in entries {
-        let entry = entry.map_err(|error| io("read", path.to_path_buf(), error))?;
-        let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if temporary::is_name(name, SUFFIX) && is_abandoned(dir, name) {
-            unlinkat(dir, name, AtFlags::empty())
-                .map_err(|e| io("remove the leftover", path.join(name), e))?;
-        }
-    }
-    Ok(())
-}
-
 /// Whether nobody writes a temporary file any more.
 fn is_abandoned(dir: &File, name: &OsStr) -> bool {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -163,7 +179,7 @@ mod tests {
         let dead = temporary::name(Uuid::from_u128(1), SUFFIX);
         std::fs::write(home.path().join(&dead), "x").unwrap();
         let living = DumpFile::create(&dir, home.path(), Uuid::from_u128(2)).unwrap();
-        remove_leftovers(&dir, home.path()).unwrap();
+        DumpFile::remove_leftovers(&dir, home.path()).unwrap();
         let left: Vec<_> =
             std::fs::read_dir(home.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left, std::slice::from_ref(&living.temporary));

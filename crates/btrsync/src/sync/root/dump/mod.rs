@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use btrsync_stream::{Command, Frame, FrameReader};
 
 pub use self::error::DumpError;
-use self::file::DumpFile;
+pub(crate) use self::file::DumpFile;
 pub use self::pipeline::{Pipeline, PipelineError};
 use self::stages::Stages;
 use super::contract::{BtrfsRoot, Completion, Kind, Look, RootFactory, RootOptions, SendRequest};
@@ -167,7 +167,7 @@ impl Sink {
             DumpTarget::Directory { path, extension, create } => {
                 let path = path.join(below);
                 let dir = open_directory(&path, *create)?;
-                file::remove_leftovers(&dir, &path)?;
+                DumpFile::remove_leftovers(&dir, &path)?;
                 self.to_file(flow, &dir, &path, extension, meta)
             }
             DumpTarget::Stream(file) => {

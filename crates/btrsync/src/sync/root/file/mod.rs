@@ -17,15 +17,15 @@ use async_trait::async_trait;
 use btrsync_stream::{Command, CommandKind, FrameReader, Header, Version};
 use uuid::Uuid;
 
-use self::scan::{Section, open, scan, section};
+use self::scan::{Section, scan, section};
 use super::contract::{BtrfsRoot, Completion, Kind, Look, RootFactory, RootOptions, SendRequest};
 use super::error::RootError;
 use super::{local, on_thread, start};
-use crate::Flow;
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{Received, StreamMeta};
 use crate::sync::plan::Step;
 use crate::text::escaped;
+use crate::{Flow, stream_file};
 
 /// Makes roots of stream files.
 #[derive(Debug, Clone, Copy, Default)]
@@ -141,8 +141,8 @@ fn fits(vol: &Subvolume, parent: Option<&Subvolume>) -> Result<(), RootError> {
 fn copy(path: &Path, wanted: &[Uuid], writer: OwnedFd) -> Result<(), RootError> {
     let damaged = |source| RootError::StreamFile { path: path.to_path_buf(), source };
     let failed = |source| RootError::StreamPipe { path: path.to_path_buf(), source };
-    let source =
-        open(path).map_err(|source| RootError::Open { path: path.to_path_buf(), source })?;
+    let source = stream_file::open(path)
+        .map_err(|source| RootError::Open { path: path.to_path_buf(), source })?;
     let mut frames = FrameReader::new(source);
     let mut out =
         Output { to: BufWriter::with_capacity(256 * 1024, File::from(writer)), open: None };

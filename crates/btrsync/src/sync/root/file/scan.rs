@@ -4,15 +4,13 @@
 //! before anything of it is received.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use btrsync_stream::{Command, Error, Frame, FrameReader};
 use uuid::Uuid;
 
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+use crate::stream_file;
 
 /// A subvolume in a stream file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,32 +22,9 @@ pub(super) struct Section {
     pub(super) parent: Option<(Uuid, u64)>,
 }
 
-/// Opens a stream file; a compressed one is known by its first bytes and yields what it holds.
-pub(super) fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
-    let mut file = File::open(path)?;
-    let mut magic = [0; 4];
-    let count = read_up_to(&mut file, &mut magic)?;
-    file.rewind()?;
-    match count == magic.len() && magic == ZSTD_MAGIC {
-        true => Ok(Box::new(zstd::stream::read::Decoder::with_buffer(BufReader::new(file))?)),
-        false => Ok(Box::new(file)),
-    }
-}
-
-fn read_up_to(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut count = 0;
-    while count < buffer.len() {
-        match file.read(&mut buffer[count..])? {
-            0 => break,
-            more => count += more,
-        }
-    }
-    Ok(count)
-}
-
 /// Reads a whole stream file and returns the subvolumes in it, in order.
 pub(super) fn scan(path: &Path) -> Result<Vec<Section>, Error> {
-    let source = open(path).map_err(|source| Error::Read { offset: 0, source })?;
+    let source = stream_file::open(path).map_err(|source| Error::Read { offset: 0, source })?;
     let mut frames = FrameReader::new(source);
     let mut sections = Vec::new();
     while let Some(frame) = frames.next_frame()? {

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use btrsync_kernel as kernel;
 
@@ -11,6 +10,7 @@ use super::super::error::RootError;
 use super::{Shared, open};
 use crate::Cancel;
 use crate::btrfs::Subvolume;
+use crate::send::patiently;
 
 /// One stream to make.
 #[derive(Debug)]
@@ -49,39 +49,11 @@ pub(super) fn prepare(
 /// Writes the streams one after another; each is complete, with header and end.
 pub(super) fn run(sends: &[Sending], writer: &OwnedFd, cancel: &Cancel) -> Result<(), RootError> {
     for sending in sends {
-        let result = with_patience(cancel, || kernel::send(&sending.dir, writer, &sending.options));
-        result.map_err(|source| RootError::Send { path: sending.path.clone(), source })?;
+        let sent = patiently(&sending.dir, writer, &sending.options, cancel);
+        sent.map_err(|source| RootError::Send { path: sending.path.clone(), source })?;
     }
     Ok(())
 }
-
-/// Calls again with growing pauses while a deduplication holds the source; the kernel says so before
-/// it writes anything.
-fn with_patience(
-    cancel: &Cancel,
-    mut send: impl FnMut() -> kernel::Result<()>,
-) -> kernel::Result<()> {
-    const EAGAIN: i32 = 11;
-    for wait in PAUSES {
-        match send() {
-            Err(error) if error.raw_os_error() == Some(EAGAIN) => {
-                if cancel.is_cancelled_within(wait) {
-                    return Err(error);
-                }
-            }
-            other => return other,
-        }
-    }
-    send()
-}
-
-const PAUSES: [Duration; 5] = [
-    Duration::from_millis(100),
-    Duration::from_millis(300),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(10),
-];
 
 /// Opens a subvolume where it was listed.
 fn open_vol(shared: &Shared, vol: &Subvolume) -> Result<File, RootError> {
