@@ -86,7 +86,7 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
             "run the same command again; it plans with what is there now"
         }
         RootError::Writable { .. } => "make it read-only again, or snapshot it, and run again",
-        RootError::Locked { .. } => "wait for the other run to end, and run again",
+        RootError::Locked { .. } => "wait for the other run to end, or give --wait",
         RootError::Command(error) => return by_command(error),
         RootError::Receive(error) => return by_receive(error),
         RootError::Dump(error) => return by_dump(error),

@@ -141,6 +141,11 @@ pub(crate) struct Args {
         default_missing_value = "4", help_heading = RUN)]
     pub(crate) parallel: Option<NonZeroUsize>,
 
+    /// Wait for another run that uses the destination, for SECONDS at most if given
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true,
+        default_missing_value = "forever", value_parser = wait, help_heading = RUN)]
+    pub(crate) wait: Option<Wait>,
+
     /// Tell more
     #[arg(short, long, help_heading = OUTPUT)]
     pub(crate) verbose: bool,
@@ -172,6 +177,13 @@ const MACHINES: &str = "Other machines and other users";
 const DUMPS: &str = "Streams instead of subvolumes";
 const RUN: &str = "How";
 const OUTPUT: &str = "What is told";
+
+/// How long to wait for another run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    Forever,
+    For(Duration),
+}
 
 /// What to do with a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,9 +244,20 @@ fn scopes() -> ValueParser {
     clap::builder::EnumValueParser::<ScopeName>::new().map(named).into()
 }
 
-fn period(text: &str) -> Result<Duration, String> {
+fn wait(text: &str) -> Result<Wait, String> {
+    match text {
+        "forever" => Ok(Wait::Forever),
+        text => Ok(Wait::For(seconds(text)?)),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    let period = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn period(text: &str) -> Result<Duration, String> {
+    let period = seconds(text)?;
     match period.is_zero() {
         true => Err("must be more than 0".to_owned()),
         // As the library does it: the rate is told by this period.
@@ -279,6 +302,15 @@ mod tests {
         assert_eq!(parse("-P a b").unwrap().parallel.map(NonZeroUsize::get), Some(4));
         assert_eq!(parse("--parallel=2 a b").unwrap().parallel.map(NonZeroUsize::get), Some(2));
         assert!(parse("-P=0 a b").is_err());
+    }
+
+    #[test]
+    fn waiting_takes_seconds_only_behind_an_equals_sign() {
+        assert_eq!(parse("a b").unwrap().wait, None);
+        assert_eq!(parse("--wait a b").unwrap().wait, Some(Wait::Forever));
+        let half = Duration::from_millis(500);
+        assert_eq!(parse("--wait=0.5 a b").unwrap().wait, Some(Wait::For(half)));
+        assert!(parse("--wait=-1 a b").is_err() && parse("--wait=x a b").is_err());
     }
 
     #[test]

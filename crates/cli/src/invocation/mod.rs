@@ -1,6 +1,7 @@
 //! One invocation: find both sides, and for each source plan, show, ask, check and run.
 
 mod check;
+mod wait;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -132,7 +133,7 @@ impl Invocation<'_> {
             }
             Answer::Skip => return Ok(Next::Source),
         }
-        target.root.lock(&target.path).await?;
+        self.lock(target).await?;
         // Another run may have sent some of it until we got the lock.
         let later = sync.plan_between(&src, &target.root.list().await?, &options);
         let plan = plan.without_done(&later);

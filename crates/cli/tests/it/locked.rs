@@ -104,3 +104,36 @@ fn a_run_that_waits_for_an_answer_does_not_lock() {
     assert!(code == 0 && !text.contains("already exists"), "{text}");
     before.same_content(pair.dst.path());
 }
+
+#[test]
+fn a_run_waits_for_another_where_that_is_wanted() {
+    require_btrfs!();
+    let pair = Pair::with_snapshots(&["1"]);
+    let lock = File::open(pair.backup()).unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    let begin = Instant::now();
+    let refused = run(pair.args(&["-y", "--wait=0.5"])).exits(4);
+    refused.complains(&["waiting for it to end", "another run is using"]);
+    assert!(begin.elapsed() >= Duration::from_millis(500), "{:?}", begin.elapsed());
+    let freeing = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(600));
+        drop(lock);
+    });
+    run(pair.args(&["-y", "--wait"])).exits(0).complains(&["waiting for it to end"]);
+    freeing.join().unwrap();
+    arrived(&pair.snaps().join("1"), &pair.backup().join("1"));
+}
+
+#[test]
+fn a_run_that_waits_can_be_interrupted() {
+    require_btrfs!();
+    let pair = Pair::with_snapshots(&["1"]);
+    let lock = File::open(pair.backup()).unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    let mut waiting = btrsync();
+    waiting.args(pair.args(&["-y", "--wait"])).stderr(std::process::Stdio::null());
+    let mut waiting = waiting.stdout(std::process::Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    signal(waiting.id(), Signal::INT);
+    assert_eq!(waiting.wait().unwrap().code(), Some(130));
+}
