@@ -1,6 +1,8 @@
 //! Turns every failure into a sentence, a hint what to do next, and an exit code. The one place that
 //! does.
 
+mod commands;
+
 use std::fmt::Display;
 
 use btrsync::receive::{ApplyError, SourceError};
@@ -65,7 +67,7 @@ impl From<&RootError> for Failure {
             error if error.is_cancelled() => Exit::Interrupted,
             _ => Exit::Failed,
         };
-        let hint = by_kind(error).or_else(|| by_cause(error)).map(str::to_owned);
+        let hint = by_kind(error).or_else(|| by_cause(error.raw_os_error()?)).map(str::to_owned);
         Self { message: error.to_string(), hint, exit }
     }
 }
@@ -193,9 +195,9 @@ fn by_words(stderr: &str) -> Option<&'static str> {
 }
 
 /// What to do about an errno, wherever it came from.
-fn by_cause(error: &RootError) -> Option<&'static str> {
+fn by_cause(errno: i32) -> Option<&'static str> {
     use std::io::ErrorKind as Kind;
-    let cause = std::io::Error::from_raw_os_error(error.raw_os_error()?);
+    let cause = std::io::Error::from_raw_os_error(errno);
     Some(match cause.kind() {
         Kind::NotFound => "check the path, and that its filesystem is mounted",
         Kind::PermissionDenied => ROOT,
@@ -205,7 +207,7 @@ fn by_cause(error: &RootError) -> Option<&'static str> {
             "remount the destination with 'mount -o remount,rw' and run again"
         }
         Kind::NotADirectory => "name a directory, or a subvolume",
-        _ => return by_errno(error.raw_os_error()?),
+        _ => return by_errno(errno),
     })
 }
 

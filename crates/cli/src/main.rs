@@ -5,6 +5,7 @@
 
 mod advice;
 mod args;
+mod command;
 mod exit;
 mod glob;
 mod invocation;
@@ -24,16 +25,19 @@ use crate::args::Args;
 use crate::exit::Exit;
 
 fn main() -> std::process::ExitCode {
+    if let Some(exit) = command::run(std::env::args_os().skip(1)) {
+        return exit.into();
+    }
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error).into(),
     };
     invocation::main(&args).into()
 }
 
 /// Prints what clap says: help and version to standard output, mistakes to standard error.
-fn usage(error: &clap::Error) -> std::process::ExitCode {
+fn usage(error: &clap::Error) -> Exit {
     // Where even that cannot be printed there is nobody to tell.
     let _ = error.print();
-    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
 }

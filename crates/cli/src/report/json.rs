@@ -49,7 +49,7 @@ fn transfer(event: &str, step: &Step, into: &Path) -> Map<String, Value> {
 }
 
 /// Adds a path as text, and where it is not UTF-8 also as bytes.
-fn put_path(object: &mut Map<String, Value>, name: &str, path: Option<&Path>) {
+pub(crate) fn put_path(object: &mut Map<String, Value>, name: &str, path: Option<&Path>) {
     object.insert(name.into(), path.map_or(Value::Null, text));
     if let Some(bytes) = path.and_then(bytes) {
         object.insert(format!("{name}_bytes"), bytes);

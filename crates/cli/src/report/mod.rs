@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use btrsync::sync::{Done, Job, Outcome, Plan, Step, Transfer};
 
+pub(crate) use self::json::put_path;
 use crate::advice::Failure;
 use crate::args::{Args, Mode};
 use crate::exit::Exit;
