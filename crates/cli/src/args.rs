@@ -37,6 +37,11 @@ Examples:
   btrsync -yr '/snapshots/home-*' /snapshots/root-1 /mnt/backup
       what matches, and one more; keep their directories
 
+Other commands, each with its own --help (a SOURCE of that name is written ./send):
+  btrsync send       write send streams, as 'btrfs send'
+  btrsync receive    receive them, as 'btrfs receive'
+  btrsync inspect    show what a stream holds
+
 Exit codes:
   0 done, or nothing to do    1 failed, or declined    2 wrong usage
   3 some transfers failed     4 another run is using the destination

@@ -2,10 +2,73 @@
 
 use std::error::Error;
 use std::fmt::Display;
+use std::io;
 
+use btrsync::ReceiveError;
+use btrsync::send::SendError;
 use btrsync::stream;
+use btrsync::sync::root::RootError;
 
-use super::Failure;
+use super::{EAGAIN, Failure, by_cause, by_dump};
+use crate::exit::Exit;
+
+impl From<ReceiveError> for Failure {
+    fn from(error: ReceiveError) -> Self {
+        match error {
+            ReceiveError::Locked { .. } => {
+                let exit = Exit::Locked;
+                Self { exit, ..Self::new(error, "wait for the other run to end, and run again") }
+            }
+            ReceiveError::Exists { .. } => {
+                Self::new(error, "rename or delete it, or receive into another directory")
+            }
+            ReceiveError::NotBtrfs { .. } => {
+                Self::new(error, "name a directory on btrfs; 'findmnt -t btrfs' lists its mounts")
+            }
+            ReceiveError::Stream(error) => {
+                Self::from_stream("nothing of this stream was kept", &error)
+            }
+            other => RootError::from(other).into(),
+        }
+    }
+}
+
+impl From<SendError> for Failure {
+    fn from(error: SendError) -> Self {
+        let hint = by_kind(&error).or_else(|| by_cause(error.raw_os_error()?)).map(str::to_owned);
+        Self { message: error.to_string(), hint, exit: Exit::Failed }
+    }
+}
+
+fn by_kind(error: &SendError) -> Option<&'static str> {
+    Some(match error {
+        SendError::NotBtrfs { .. } => {
+            "name subvolumes on btrfs; 'findmnt -t btrfs' lists its mounts"
+        }
+        SendError::NotSubvolume { .. } => {
+            "name the root directory of a subvolume; 'btrfs subvolume list' shows what there is"
+        }
+        SendError::Writable { .. } => {
+            "make a read-only snapshot with 'btrfs subvolume snapshot -r' and name that"
+        }
+        SendError::OtherFilesystem { .. } => "name a parent and clone sources beside the subvolume",
+        SendError::NoParent { .. } => "name the parent with -p, or leave -c out to send all of it",
+        SendError::Version { .. } => "leave --proto out, or give 0 for the newest",
+        SendError::CompressedV1 => "leave --proto out, or give 2",
+        SendError::Send { .. } if error.raw_os_error() == Some(EAGAIN) => {
+            "the source is being deduplicated; run again when that is done"
+        }
+        SendError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            "nobody reads any more; see what the receiver says"
+        }
+        SendError::Stream(_) => "run it again, and let it run without a stop",
+        SendError::File(error) if error.raw_os_error() == Some(EISDIR) => "name a file in it",
+        SendError::File(error) => return by_dump(error),
+        _ => return None,
+    })
+}
+
+const EISDIR: i32 = 21;
 
 impl Failure {
     /// A stream that is damaged, or cannot be read to its end.

@@ -1,22 +1,30 @@
-//! The commands beside the sync: so far `inspect`.
+//! The commands beside the sync: `send`, `receive` and `inspect`, usable in place of the originals.
 //!
-//! The first word decides. A SOURCE of such a name is still reached as `./inspect`, and only the very word
+//! The first word decides. A SOURCE of such a name is still reached as `./send`, and only the very word
 //! counts, so no path and no option is ever taken for a command.
 
 mod inspect;
+mod receive;
+mod send;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 
+use btrsync::Cancel;
+use btrsync::text::escaped;
 use clap::Parser;
 
 use crate::advice::Failure;
 use crate::exit::Exit;
+use crate::signals::{self, Interrupted};
 
 /// Runs the command that the first argument names; nothing where it names none.
 pub(crate) fn run(mut args: impl Iterator<Item = OsString>) -> Option<Exit> {
     let run: fn(Vec<OsString>) -> Exit = match args.next()?.to_str()? {
         "inspect" => |args| parsed(args, "btrsync inspect", inspect::main),
+        "receive" => |args| parsed(args, "btrsync receive", receive::main),
+        "send" => |args| parsed(args, "btrsync send", send::main),
         _ => return None,
     };
     Some(run(args.collect()))
@@ -44,6 +52,20 @@ fn tell(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
+/// A name from a stream, for a message.
+fn name(bytes: &[u8]) -> impl std::fmt::Display {
+    escaped(OsStr::from_bytes(bytes))
+}
+
+/// A switch that is thrown when a signal asks the program to end.
+fn cancelled_by_signals() -> Result<(Cancel, Interrupted), Failure> {
+    let failed =
+        |error| Failure::new(format!("cannot start: {error}"), "check the system's limits");
+    let cancel = Cancel::new().map_err(failed)?;
+    let interrupted = signals::watch(&cancel).map_err(failed)?;
+    Ok((cancel, interrupted))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -51,11 +73,13 @@ mod tests {
     #[test]
     fn the_definitions_are_sound() {
         super::inspect::Args::command().debug_assert();
+        super::receive::Args::command().debug_assert();
+        super::send::Args::command().debug_assert();
     }
 
     #[test]
     fn only_the_very_word_is_a_command() {
-        for word in ["./inspect", "inspector", "-f", "/snapshots/", ""] {
+        for word in ["./send", "sendx", "-f", "/snapshots/", ""] {
             assert!(super::run([word.into()].into_iter()).is_none(), "{word}");
         }
         assert!(super::run(std::iter::empty()).is_none());
