@@ -49,5 +49,5 @@ mod thread;
 /// The codec of the send stream; its errors are part of ours.
 pub use btrsync_stream as stream;
 pub use cancel::Cancel;
-pub use flow::{Counter, Flow};
+pub use flow::{Counter, Flow, Limit};
 pub use receive::ReceiveError;

@@ -11,6 +11,7 @@ use btrsync::sync::root::{Pipeline, Scope, SshOptions};
 use clap::builder::{TypedValueParser, ValueParser};
 use clap::{ArgAction, Parser, ValueEnum};
 
+use crate::amount;
 use crate::places::Side;
 
 const EXAMPLES: &str = "\
@@ -150,6 +151,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true,
         default_missing_value = "forever", value_parser = wait, help_heading = RUN)]
     pub(crate) wait: Option<Wait>,
+    /// Hold up to SIZE bytes of each stream in memory while the receiver is busy; K, M and G are units,
+    /// 0 is none
+    #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = amount::size, help_heading = RUN)]
+    pub(crate) buffer: usize,
+
+    /// Send at most RATE KiB in a second, all transfers together; M and G are units, 0 is no limit
+    #[arg(long, value_name = "RATE", default_value = "0", hide_default_value = true, value_parser = amount::rate, help_heading = RUN)]
+    pub(crate) bwlimit: u64,
 
     /// Tell more
     #[arg(short, long, help_heading = OUTPUT)]
@@ -324,6 +333,15 @@ mod tests {
         assert_eq!(args.output_ext, ".zst");
         assert!(!args.streams_to_stdout() && parse("-O cat a b").unwrap().streams_to_stdout());
         assert!(parse("-e .zst a b").is_err() && parse("-O cat| a b").is_err());
+    }
+
+    #[test]
+    fn the_default_buffer_is_that_of_the_library() {
+        let args = parse("a b").unwrap();
+        assert_eq!((args.buffer, args.bwlimit), (btrsync::sync::Transfer::DEFAULT_BUFFER, 0));
+        let args = parse("--buffer 1k --bwlimit=2 a b").unwrap();
+        assert_eq!((args.buffer, args.bwlimit), (1024, 2048));
+        assert!(parse("--buffer x a b").is_err() && parse("--bwlimit=100B a b").is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! ended into an exit code.
 
 mod advice;
+mod amount;
 mod args;
 mod command;
 mod exit;

@@ -18,7 +18,7 @@ use super::observer::{Observer, Quiet};
 use super::plan::Step;
 use super::root::{Completion, RootError, SendRequest, StreamMeta};
 use crate::btrfs::Subvolume;
-use crate::{Cancel, Counter};
+use crate::{Cancel, Counter, Limit};
 
 /// A transfer did not complete; the reason was told to the observer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,18 +53,46 @@ pub trait Transferring: Send + Sync {
 pub struct Transfer {
     recvpath: PathBuf,
     replicate_dirs: bool,
+    buffer: usize,
+    limit: Option<Limit>,
     observer: Arc<dyn Observer>,
 }
 
 impl Transfer {
+    /// What is held in memory between the ends of a transfer at most, unless
+    /// [`buffer`](Transfer::buffer) says otherwise, in bytes.
+    pub const DEFAULT_BUFFER: usize = 16 << 20;
+
     /// Makes a quiet transfer into the directory `recvpath`, relative to the destination's root.
     pub fn new(recvpath: impl Into<PathBuf>) -> Self {
-        Self { recvpath: recvpath.into(), replicate_dirs: false, observer: Arc::new(Quiet) }
+        Self {
+            recvpath: recvpath.into(),
+            replicate_dirs: false,
+            buffer: Self::DEFAULT_BUFFER,
+            limit: None,
+            observer: Arc::new(Quiet),
+        }
     }
 
     /// Sets whether volumes go into the same directories below `recvpath` as in the source.
     pub fn replicate_dirs(mut self, replicate: bool) -> Self {
         self.replicate_dirs = replicate;
+        self
+    }
+
+    /// Sets how much of the stream may wait in memory while the receiver is busy, in bytes; 0 for none.
+    ///
+    /// Each transfer that runs at the same time has a buffer of its own.
+    pub fn buffer(mut self, bytes: usize) -> Self {
+        self.buffer = bytes;
+        self
+    }
+
+    /// Sets how many bytes of the stream may pass in a second; 0 for any number.
+    ///
+    /// All transfers that are made with this value or a clone of it keep the limit together.
+    pub fn bwlimit(mut self, bytes: u64) -> Self {
+        self.limit = (bytes > 0).then(|| Limit::new(bytes));
         self
     }
 
@@ -151,6 +179,9 @@ impl Transfer {
             cancel,
         };
         let (flow, sent) = job.src.send(request).await?;
+        let flow = flow
+            .through(self.buffer, self.limit.as_ref())
+            .map_err(|source| RootError::System { what: "make a buffer", source })?;
         let counter = flow.counter();
         let into = self.directory(first);
         let received = job.dst.receive(flow, &into, meta(job.step)).await?;
@@ -236,6 +267,8 @@ impl fmt::Debug for Transfer {
         f.debug_struct("Transfer")
             .field("recvpath", &self.recvpath)
             .field("replicate_dirs", &self.replicate_dirs)
+            .field("buffer", &self.buffer)
+            .field("limit", &self.limit)
             .finish_non_exhaustive()
     }
 }

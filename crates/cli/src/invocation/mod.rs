@@ -112,6 +112,8 @@ impl Invocation<'_> {
         let watch = Arc::new(Watch::new(Arc::clone(&self.report)));
         let transfer = Transfer::new(target.path.clone())
             .replicate_dirs(self.args.replicate_dirs)
+            .buffer(self.args.buffer)
+            .bwlimit(self.args.bwlimit)
             .observer(watch.clone());
         let (sync, options) = self.sync(&source, target);
         let Survey { src, dst, plan } = sync.survey(&options).await?;

@@ -13,6 +13,7 @@ mod dump;
 mod inspect;
 mod interrupt;
 mod killed;
+mod limits;
 mod locked;
 mod modes;
 mod mounts;

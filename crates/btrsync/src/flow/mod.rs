@@ -1,0 +1,225 @@
+//! Bytes under way from a send to a receive, counted.
+//!
+//! The two ends are joined by a pipe: the kernel writes the stream into it, the receiving side reads.
+//! Whichever end dies first, the other notices by itself, and a cancelled reader leaves its wait. A
+//! buffer in memory and a rate can be put in between.
+
+mod buffer;
+mod pace;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
+
+use self::buffer::Buffer;
+use crate::cancel::{Cancel, cancelled};
+
+pub(crate) use self::pace::Pace;
+
+/// A pipe of the default 64 KiB makes every large command of a stream wait for the other side.
+const PIPE_SIZE: usize = 1 << 20;
+
+/// The bytes that have gone through a flow so far; can be read while they flow.
+#[derive(Debug, Clone, Default)]
+pub struct Counter(Arc<AtomicU64>);
+
+impl Counter {
+    /// Returns the number of bytes.
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// Whether a flow was dropped before its end.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Abandoned(Arc<AtomicBool>);
+
+impl Abandoned {
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Notes whether the end was reached.
+#[derive(Debug, Default)]
+struct End {
+    has_ended: bool,
+    abandoned: Abandoned,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.abandoned.0.store(!self.has_ended, Ordering::SeqCst);
+    }
+}
+
+/// The reading end of a send stream.
+#[derive(Debug)]
+pub struct Flow {
+    /// Comes first, so that whoever writes knows why before its pipe breaks.
+    end: End,
+    source: Source,
+    counter: Counter,
+    cancel: Cancel,
+    limit: Option<Limit>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Direct(File),
+    Buffered(Buffer),
+}
+
+/// A limit to the bytes in a second, which all flows that have a clone of it keep together.
+///
+/// A flow with a buffer is held to it before the buffer and behind, so that neither side of it sees a
+/// burst.
+#[derive(Debug, Clone)]
+pub struct Limit {
+    into: Arc<Pace>,
+    out: Arc<Pace>,
+}
+
+impl Limit {
+    /// Makes a limit of so many bytes in a second, at least one.
+    pub fn new(rate: u64) -> Self {
+        Self { into: Arc::new(Pace::new(rate)), out: Arc::new(Pace::new(rate)) }
+    }
+}
+
+impl Flow {
+    /// Makes a pipe; what is written to the descriptor comes out of the flow.
+    ///
+    /// # Errors
+    ///
+    /// Where the process has no file descriptor left.
+    pub fn pipe(cancel: &Cancel) -> io::Result<(OwnedFd, Self)> {
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+        // Only a matter of speed, and an unprivileged user may be over a limit.
+        let _ = fcntl_setpipe_size(&writer, PIPE_SIZE);
+        Ok((writer, Self::new(reader, cancel)))
+    }
+
+    /// Makes a flow that reads from a descriptor: a pipe, a socket or a file.
+    pub fn new(source: OwnedFd, cancel: &Cancel) -> Self {
+        let source = Source::Direct(File::from(source));
+        Self {
+            end: End::default(),
+            source,
+            counter: Counter::default(),
+            cancel: cancel.clone(),
+            limit: None,
+        }
+    }
+
+    /// Puts a buffer of so many bytes into the flow, which a thread fills, and holds it to a limit.
+    ///
+    /// 0 is no buffer. Meant for a flow that nothing was read from, and for once.
+    ///
+    /// # Errors
+    ///
+    /// Where the process has no thread or file descriptor left.
+    pub fn through(self, buffer: usize, limit: Option<&Limit>) -> io::Result<Self> {
+        let source = match self.source {
+            Source::Direct(file) if buffer > 0 => {
+                let pace = limit.map(|limit| Arc::clone(&limit.into));
+                Source::Buffered(Buffer::start(file, buffer, pace, &self.cancel)?)
+            }
+            other => other,
+        };
+        Ok(Self { source, limit: limit.cloned(), ..self })
+    }
+
+    /// Returns the counter of this flow.
+    pub fn counter(&self) -> Counter {
+        self.counter.clone()
+    }
+
+    /// Returns what tells whoever writes that nobody reads any more.
+    pub(crate) fn abandoned(&self) -> Abandoned {
+        self.end.abandoned.clone()
+    }
+
+    /// Returns the switch that ends it.
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+}
+
+impl Read for Flow {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let pace = self.limit.as_ref().map(|limit| limit.out.as_ref());
+        let count = match &mut self.source {
+            Source::Direct(file) => read(file, buffer, pace, &self.cancel)?,
+            Source::Buffered(source) => {
+                paced(buffer, pace, &self.cancel, |buffer| source.read(buffer))?
+            }
+        };
+        self.counter.add(count);
+        self.end.has_ended |= count == 0 && !buffer.is_empty();
+        Ok(count)
+    }
+}
+
+/// Reads what there is from a descriptor, at the pace.
+fn read(
+    source: &mut File,
+    buffer: &mut [u8],
+    pace: Option<&Pace>,
+    cancel: &Cancel,
+) -> io::Result<usize> {
+    paced(buffer, pace, cancel, |buffer| {
+        cancel.wait_readable(&*source)?;
+        source.read(buffer)
+    })
+}
+
+/// Reads a piece that the pace allows, and waits until it may go on.
+fn paced(
+    buffer: &mut [u8],
+    pace: Option<&Pace>,
+    cancel: &Cancel,
+    read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let Some(pace) = pace else { return read(buffer) };
+    let piece = buffer.len().min(pace.piece());
+    let count = read(&mut buffer[..piece])?;
+    match cancel.is_cancelled_within(pace.pass(count)) {
+        true => Err(cancelled()),
+        false => Ok(count),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn what_goes_in_comes_out_and_is_counted() {
+        let (writer, mut flow) = Flow::pipe(&Cancel::new().unwrap()).unwrap();
+        File::from(writer).write_all(b"abc").unwrap();
+        let counter = flow.counter();
+        let mut out = Vec::new();
+        flow.read_to_end(&mut out).unwrap();
+        assert_eq!((out.as_slice(), counter.bytes()), (&b"abc"[..], 3));
+    }
+
+    #[test]
+    fn a_cancelled_reader_leaves_its_wait() {
+        let cancel = Cancel::new().unwrap();
+        let (_writer, mut flow) = Flow::pipe(&cancel).unwrap();
+        cancel.cancel();
+        let error = flow.read(&mut [0; 8]).unwrap_err();
+        assert!(crate::cancel::is_cancelled(&error));
+    }
+}
