@@ -23,6 +23,7 @@ pub mod btrfs;
 pub mod command;
 pub mod compare;
 pub mod loopfs;
+pub mod machine;
 pub mod random;
 pub mod require;
 pub mod tree;
@@ -31,5 +32,6 @@ mod must;
 
 pub use compare::{Compare, Tree, assert_identical, differences, snapshot_of};
 pub use loopfs::{LoopFs, leftovers};
+pub use machine::{Machine, Network};
 pub use random::Random;
 pub use tree::{mutate_zoo, nest_directories, populate_zoo, write_files, write_files_seeded};

@@ -33,6 +33,18 @@ macro_rules! require_tool {
     };
 }
 
+/// Ends the calling test, which must return `()`, unless it can make machines with an sshd.
+///
+/// The reason goes to standard error; with `BTRSYNC_TEST_NO_SKIP` set it is a panic instead.
+#[macro_export]
+macro_rules! require_machines {
+    () => {
+        if !$crate::require::proceed($crate::require::machines_missing()) {
+            return;
+        }
+    };
+}
+
 /// Tells whether a test may go on; `missing` is the reason why it cannot.
 ///
 /// Panics instead of returning `false` when `BTRSYNC_TEST_NO_SKIP` is set.
@@ -64,6 +76,13 @@ pub fn btrfs_missing() -> Option<String> {
         return Some("the kernel has no btrfs".to_owned());
     }
     ["btrfs", "mkfs.btrfs", "mount", "umount", "losetup"].into_iter().find_map(tool_missing)
+}
+
+/// Names what is missing for a test on real btrfs that makes machines, if anything.
+#[must_use]
+pub fn machines_missing() -> Option<String> {
+    let programs = ["unshare", "nsenter", "setpriv", "ip", "sshd", "ssh", "ssh-keygen", "sudo"];
+    btrfs_missing().or_else(|| programs.into_iter().find_map(tool_missing))
 }
 
 /// Names the program when it is not installed.

@@ -3,6 +3,8 @@
 //! The hazard is telling the dead from the living: process ids are reused. A living process holds a
 //! lock on its directory, which the kernel drops however the process ends; who gets the lock may
 //! clean up. A lock on the base directory keeps a sweep away from a directory not yet locked.
+//! Mounts are made below one that other mount namespaces follow, or what has a copy of them would keep
+//! them busy.
 
 use std::env;
 use std::fs;
@@ -50,12 +52,20 @@ impl Home {
         let made = tempfile::Builder::new().prefix(&prefix).tempdir_in(base);
         let dir = must("make a directory in", base, made).keep();
         let lock = must("lock", &dir, lock(&dir, FlockOperation::LockExclusive));
-        Self { dir, next: AtomicU32::new(0), _lock: lock }
+        let home = Self { dir, next: AtomicU32::new(0), _lock: lock };
+        must("create", home.shared(), fs::create_dir(home.shared()));
+        must("share", &home.dir, mounts::share(&home.shared()));
+        home
+    }
+
+    /// Where the filesystems are.
+    fn shared(&self) -> PathBuf {
+        self.dir.join("fs")
     }
 
     /// Makes an empty directory for one filesystem.
     pub(super) fn new_dir(&self) -> PathBuf {
-        let dir = self.dir.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
+        let dir = self.shared().join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
         must("create", &dir, fs::create_dir(&dir));
         dir
     }
@@ -64,7 +74,9 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         // Fails where something could not be cleared; the next sweep tries again.
-        let _ = fs::remove_dir(&self.dir);
+        if mounts::unmount_below(&self.shared()) && fs::remove_dir(self.shared()).is_ok() {
+            let _ = fs::remove_dir(&self.dir);
+        }
     }
 }
 

@@ -78,6 +78,12 @@ pub(super) fn device_of(point: &Path) -> Option<PathBuf> {
     mounts().into_iter().rfind(|mount| mount.point == point).map(|mount| mount.device)
 }
 
+/// Lets other mount namespaces see what is mounted and unmounted below a directory.
+pub(super) fn share(dir: &Path) -> Result<(), String> {
+    output(program("mount").arg("--bind").args([dir, dir]))?;
+    output(program("mount").arg("--make-shared").arg(dir)).map(drop)
+}
+
 /// Unmounts everything at and below a directory, last mount first; tells whether all is gone.
 pub(super) fn unmount_below(dir: &Path) -> bool {
     let below = || mounts().into_iter().filter(|mount| mount.point.starts_with(dir));
