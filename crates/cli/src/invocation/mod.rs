@@ -207,7 +207,7 @@ impl Invocation<'_> {
     /// is no failure of this run: a run that goes on, or a destination that nobody can write to.
     async fn sweep(&self, target: &Target) {
         if !target.dumps && target.place.is_directory() {
-            let _ = target.root.lock(&target.path).await;
+            let _ = target.root.sweep(&target.path).await;
         }
     }
 

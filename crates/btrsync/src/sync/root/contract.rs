@@ -55,6 +55,15 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
     /// Fails with [`RootError::Locked`] at once where another run does that.
     async fn lock(&self, path: &Path) -> Result<(), RootError>;
 
+    /// Removes what dead runs have left in the directory `path`, unless another run is receiving into it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`BtrfsRoot::lock`].
+    async fn sweep(&self, path: &Path) -> Result<(), RootError> {
+        self.lock(path).await
+    }
+
     /// Tells whether a step can be sent, before anything is; for a root that can send with any parent
     /// it always can.
     ///

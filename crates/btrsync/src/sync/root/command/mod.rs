@@ -5,6 +5,7 @@
 //! which no name can mean anything. A listing tells less than the kernel does: see [`text`].
 
 mod channel;
+mod directory;
 mod error;
 mod link;
 mod list;
@@ -21,7 +22,7 @@ mod wait;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -29,7 +30,7 @@ use uuid::Uuid;
 
 pub use self::error::CommandError;
 pub(super) use self::link::Link;
-use self::lock::{Lock, Locks};
+use self::lock::Locks;
 use self::place::Place;
 use self::script::Script;
 pub use self::sudo::Sudo;
@@ -182,65 +183,7 @@ impl Shared {
         let full = self.path.join(path);
         full.parent().map(Path::to_path_buf).unwrap_or(full)
     }
-
-    /// Makes sure that a directory can be received into, and keeps other runs out of it.
-    fn prepare(&self, path: &Path) -> Result<PathBuf, RootError> {
-        let full = self.path.join(path);
-        let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
-        let mut place = Place::ask(&self.shell, &full)?;
-        if !place.missing.as_os_str().is_empty() && self.options.create_recvpath && plain {
-            self.check(&place, &place.existing.join(&place.missing), &full)?;
-            self.shell.ask(&Script::new(r#"r mkdir -p -- "$1""#).arg(&full))?;
-            place = Place::ask(&self.shell, &full)?;
-        }
-        self.check(&place, &place.existing, &full)?;
-        self.lock(&full)?;
-        Ok(full)
-    }
-
-    /// Refuses a directory that is not where it seems to be, or that nothing can be written to.
-    fn check(&self, place: &Place, real: &Path, full: &Path) -> Result<(), RootError> {
-        let path = self.shell.shown(full);
-        if real != full {
-            let source = std::io::Error::from_raw_os_error(match place.missing.as_os_str() {
-                missing if missing.is_empty() => ELOOP,
-                _ => ENOENT,
-            });
-            return Err(RootError::Open { path, source });
-        }
-        if place.mount.point.starts_with(&self.path) && place.mount.point != self.path {
-            return Err(RootError::OtherMount { path });
-        }
-        match place.mount.is_read_only {
-            true => Err(RootError::ReadOnly { path, what: "the filesystem" }),
-            false => Ok(()),
-        }
-    }
-
-    /// Locks a directory, and removes what dead runs have left in it.
-    fn lock(&self, full: &Path) -> Result<(), RootError> {
-        match lock(&self.locks).lock(&self.shell, full)? {
-            Lock::Taken => self.remove_leftovers(full),
-            Lock::Held | Lock::Unknown => Ok(()),
-        }
-    }
-
-    fn remove_leftovers(&self, dir: &Path) -> Result<(), RootError> {
-        const FIND: &str =
-            r#"r find "$1" -mindepth 1 -maxdepth 1 -name '.btrsync-*.partial' -inum 256 -print0"#;
-        const DELETE: &str = r#"for p; do r btrfs subvolume delete "$p" >&2; done"#;
-        let found = self.shell.ask(&Script::new(FIND).arg(dir))?;
-        let left: Vec<_> =
-            found.split(|c| *c == 0).filter_map(|found| receive::leftover(dir, found)).collect();
-        if !left.is_empty() {
-            self.shell.ask(&Script::new(DELETE).args(left))?;
-        }
-        Ok(())
-    }
 }
-
-const ENOENT: i32 = 2;
-const ELOOP: i32 = 40;
 
 /// A directory of the other side that is locked.
 #[derive(Debug)]
@@ -289,6 +232,11 @@ impl BtrfsRoot for CommandRoot {
     async fn lock(&self, path: &Path) -> Result<(), RootError> {
         let path = path.to_path_buf();
         self.blocking(move |shared| shared.prepare(&path).map(drop)).await
+    }
+
+    async fn sweep(&self, path: &Path) -> Result<(), RootError> {
+        let path = path.to_path_buf();
+        self.blocking(move |shared| shared.sweep(&path)).await
     }
 
     async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {

@@ -1,0 +1,88 @@
+//! The directory of the other side that is received into: found, created where that is wanted, and locked.
+//!
+//! There, everything goes by path. A path below the root may come from the names of another machine's
+//! subvolumes, so nothing is done with one that is not the real path of what it names.
+
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+
+use super::lock::Lock;
+use super::place::Place;
+use super::script::Script;
+use super::{Shared, lock, receive};
+use crate::sync::root::error::RootError;
+
+/// Prints what may be left of dead runs in a directory; 256 is the inode of a subvolume.
+const FIND: &str =
+    r#"r find "$1" -mindepth 1 -maxdepth 1 -name '.btrsync-*.partial' -inum 256 -print0"#;
+const DELETE: &str = r#"for p; do r btrfs subvolume delete "$p" >&2; done"#;
+const MKDIR: &str = r#"r mkdir -p -- "$1""#;
+
+const ENOENT: i32 = 2;
+const ELOOP: i32 = 40;
+
+impl Shared {
+    /// Makes sure that a directory can be received into, and keeps other runs out of it.
+    pub(super) fn prepare(&self, path: &Path) -> Result<PathBuf, RootError> {
+        let full = self.path.join(path);
+        let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+        let mut place = Place::ask(&self.shell, &full)?;
+        if !place.missing.as_os_str().is_empty() && self.options.create_recvpath && plain {
+            self.check(&place, &place.existing.join(&place.missing), &full)?;
+            self.shell.ask(&Script::new(MKDIR).arg(&full))?;
+            place = Place::ask(&self.shell, &full)?;
+        }
+        self.check(&place, &place.existing, &full)?;
+        self.lock(&full)?;
+        Ok(full)
+    }
+
+    /// Refuses a directory that is not where it seems to be, or that nothing can be written to.
+    fn check(&self, place: &Place, real: &Path, full: &Path) -> Result<(), RootError> {
+        let path = self.shell.shown(full);
+        if real != full {
+            let source = std::io::Error::from_raw_os_error(match place.missing.as_os_str() {
+                missing if missing.is_empty() => ELOOP,
+                _ => ENOENT,
+            });
+            return Err(RootError::Open { path, source });
+        }
+        if place.mount.point.starts_with(&self.path) && place.mount.point != self.path {
+            return Err(RootError::OtherMount { path });
+        }
+        match place.mount.is_read_only {
+            true => Err(RootError::ReadOnly { path, what: "the filesystem" }),
+            false => Ok(()),
+        }
+    }
+
+    /// Locks a directory, and removes what dead runs have left in it.
+    fn lock(&self, full: &Path) -> Result<(), RootError> {
+        match lock(&self.locks).lock(&self.shell, full)? {
+            Lock::Taken => self.remove_leftovers(full),
+            Lock::Held | Lock::Unknown => Ok(()),
+        }
+    }
+
+    /// Removes what dead runs have left. Locks only where there is something: a lock takes longer than
+    /// all the rest of a run that has nothing to do.
+    pub(super) fn sweep(&self, path: &Path) -> Result<(), RootError> {
+        match self.leftovers(&self.path.join(path))?.is_empty() {
+            true => Ok(()),
+            false => self.prepare(path).map(drop),
+        }
+    }
+
+    fn leftovers(&self, dir: &Path) -> Result<Vec<OsString>, RootError> {
+        let found = self.shell.ask(&Script::new(FIND).arg(dir))?;
+        Ok(found.split(|c| *c == 0).filter_map(|found| receive::leftover(dir, found)).collect())
+    }
+
+    fn remove_leftovers(&self, dir: &Path) -> Result<(), RootError> {
+        let left = self.leftovers(dir)?;
+        if !left.is_empty() {
+            self.shell.ask(&Script::new(DELETE).args(left))?;
+        }
+        Ok(())
+    }
+}
