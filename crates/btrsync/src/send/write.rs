@@ -11,6 +11,7 @@ use std::thread;
 
 use btrsync_stream::{Error, FrameReader};
 use rustix::event::PollFlags;
+use rustix::io::Errno;
 
 use super::error::SendError;
 use super::{Stream, patience};
@@ -40,12 +41,16 @@ pub fn write(
         let copied = copy(flow, Output { file: output, cancel });
         let sent = sender.join().unwrap_or_else(|_| Err(system(io::Error::other("a panic"))));
         match (sent, copied) {
-            // It broke off because the kernel did.
-            (Err(cause), Err(SendError::Stream(_))) => Err(cause),
-            (_, Err(cause)) => Err(cause),
             (sent, Ok(())) => sent,
+            // It broke off because the kernel did, or the other way round.
+            (Err(cause), Err(SendError::Stream(_))) if !is_broken_pipe(&cause) => Err(cause),
+            (_, Err(cause)) => Err(cause),
         }
     })
+}
+
+fn is_broken_pipe(error: &SendError) -> bool {
+    error.raw_os_error() == Some(Errno::PIPE.raw_os_error())
 }
 
 fn send_all(

@@ -4,9 +4,11 @@
 //! original for the same arguments, and what is refused must leave nothing behind.
 
 use std::fs::{self, File};
+use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread::sleep;
 use std::time::Duration;
 
 use btrsync_testutil::command::{output_with_input, program};
@@ -301,9 +303,41 @@ fn wait_for_bytes(dir: &Path) {
         if temporary.any(written) {
             return;
         }
-        std::thread::sleep(Duration::from_millis(5));
+        sleep(Duration::from_millis(5));
     }
     panic!("nothing is written");
+}
+
+/// The kernel begins the stream again when its process goes on after a stop.
+#[test]
+fn a_stop_in_the_middle_makes_no_stream_that_looks_whole() {
+    require_btrfs!();
+    let pair = Pair::with_large(30);
+    let mut child = btrsync();
+    child.args(["send", "-q"]).arg(pair.snaps().join("large"));
+    let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut output = child.stdout.take().unwrap();
+    let mut stream = vec![0; 1 << 20];
+    output.read_exact(&mut stream).unwrap();
+    // By now it waits for somebody to read on.
+    sleep(Duration::from_millis(300));
+    signal(child.id(), Signal::STOP);
+    sleep(Duration::from_millis(100));
+    signal(child.id(), Signal::CONT);
+    output.read_to_end(&mut stream).unwrap();
+    let ended: Ended = child.wait_with_output().unwrap().into();
+    ended.exits(1).complains(&["a stream that is not whole", "let it run without a stop"]);
+    let ended = receive_piped(&pair.backup(), &stream);
+    ended.exits(1).complains(&["the stream is cut off at byte"]);
+    assert_eq!(names(&pair.backup()), Vec::<String>::new());
+}
+
+#[track_caller]
+fn receive_piped(into: &Path, stream: &[u8]) -> Ended {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(stream).unwrap();
+    file.rewind().unwrap();
+    Ended::of(btrsync().arg("receive").arg(into).stdin(file))
 }
 
 #[test]
