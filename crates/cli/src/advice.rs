@@ -111,6 +111,9 @@ const EAGAIN: i32 = 11;
 
 fn by_command(error: &CommandError) -> Option<&'static str> {
     Some(match error {
+        CommandError::Ssh { stderr, .. } if stderr.contains("open refused") => {
+            "raise MaxSessions of the sshd there to 10, or leave -P out"
+        }
         CommandError::Ssh { .. } => {
             "try 'ssh HOST true'; once that works, run the same command again"
         }

@@ -95,6 +95,12 @@ impl BtrSync {
         Ok(self.survey(options).await?.plan)
     }
 
+    /// How many transfers run at once where so many are wanted.
+    fn at_once(&self, wanted: NonZeroUsize) -> NonZeroUsize {
+        let most = self.src.most_at_once().min(self.dst.most_at_once());
+        NonZeroUsize::new(most).map_or(NonZeroUsize::MIN, |most| most.min(wanted))
+    }
+
     pub(super) fn roots(&self) -> (&dyn BtrfsRoot, &dyn BtrfsRoot) {
         (self.src.as_ref(), self.dst.as_ref())
     }
@@ -136,9 +142,10 @@ impl BtrSync {
         let hooks = options.hooks.or(&self.hooks);
         match options.cancel.clone().map_or_else(Cancel::new, Ok) {
             Ok(cancel) => {
+                let parallel = options.parallel.map(|wanted| self.at_once(wanted));
                 for group in &plan.groups {
                     let context = Context { sync: self, trans, cancel: &cancel, hooks: &hooks };
-                    run.group(group, &context, options.parallel).await;
+                    run.group(group, &context, parallel).await;
                 }
                 run.outcome.cancelled = cancel.is_cancelled();
             }

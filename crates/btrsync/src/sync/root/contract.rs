@@ -64,6 +64,11 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
         self.lock(path).await
     }
 
+    /// Returns how many transfers this root can take part in at once.
+    fn most_at_once(&self) -> usize {
+        usize::MAX
+    }
+
     /// Tells whether a step can be sent, before anything is; for a root that can send with any parent
     /// it always can.
     ///

@@ -22,6 +22,9 @@ const LARGEST: usize = 512 << 20;
 /// How long a shell may take to end once nobody wants anything of it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long after the end of a connection a signal to us may be noticed.
+pub(super) const INTERRUPTED: Duration = Duration::from_millis(100);
+
 /// A running shell that answers scripts. Dropped, it is killed.
 #[derive(Debug)]
 pub(super) struct Channel {
@@ -31,6 +34,7 @@ pub(super) struct Channel {
     stderr: Words,
     mark: String,
     host: String,
+    cancel: Cancel,
     /// Whether the shell runs behind ssh.
     remote: bool,
 }
@@ -59,8 +63,8 @@ impl Channel {
         };
         let input = Some(Feed::new(input.into(), cancel).map_err(failed)?);
         let output = Flow::new(OwnedFd::from(output), cancel);
-        let host = host.to_owned();
-        let mut channel = Self { child, input, output, stderr, mark, host, remote };
+        let (host, cancel) = (host.to_owned(), cancel.clone());
+        let mut channel = Self { child, input, output, stderr, mark, host, cancel, remote };
         // Before that comes whatever the login prints.
         channel.read_until(&format!("\n{} ready\n", channel.mark))?;
         Ok(channel)
@@ -121,7 +125,8 @@ impl Channel {
     /// Tells why the shell is gone, or cannot be talked to.
     fn lost(&mut self, source: std::io::Error) -> CommandError {
         self.input = None;
-        if crate::cancel::is_cancelled(&source) {
+        // Ctrl-C reaches ssh as soon as us, and then its end means nothing else.
+        if crate::cancel::is_cancelled(&source) || self.cancel.is_cancelled_within(INTERRUPTED) {
             return CommandError::Cancelled;
         }
         if !self.has_ended() {

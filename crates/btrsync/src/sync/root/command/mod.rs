@@ -211,6 +211,12 @@ impl BtrfsRoot for CommandRoot {
         escaped(&self.shared.shell.shown(&self.shared.path)).to_string()
     }
 
+    /// sshd allows ten sessions on a connection, unless it is told otherwise: one answers, one holds the
+    /// locks, and a transfer between two roots of one machine takes two.
+    fn most_at_once(&self) -> usize {
+        if self.shared.shell.link.is_remote() { 4 } else { usize::MAX }
+    }
+
     async fn list(&self) -> Result<Forest, RootError> {
         self.blocking(Shared::list).await
     }

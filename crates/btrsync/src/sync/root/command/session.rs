@@ -114,6 +114,9 @@ impl Session {
 
     fn failure(&mut self, status: ExitStatus) -> CommandError {
         let by_ssh = self.remote && status.code().is_none_or(|code| code == SSH_FAILED);
+        if by_ssh && self.cancel.is_cancelled_within(super::channel::INTERRUPTED) {
+            return CommandError::Cancelled;
+        }
         if by_ssh {
             let stderr = self.stderr.last(super::error::is_noise);
             return CommandError::Ssh { host: self.host.clone(), status: told(status), stderr };

@@ -117,6 +117,10 @@ impl BtrfsRoot for DumpRoot {
         }
     }
 
+    fn most_at_once(&self) -> usize {
+        self.compared.as_ref().map_or(usize::MAX, |root| root.most_at_once())
+    }
+
     async fn complete(&self, vols: Vec<Subvolume>) -> Result<Vec<Subvolume>, RootError> {
         match &self.compared {
             Some(root) => root.complete(vols).await,
