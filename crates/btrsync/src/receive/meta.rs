@@ -61,7 +61,10 @@ pub struct ReceiveOptions {
 }
 
 /// Is told what a stream says, before it is done.
-pub trait Watch {
+///
+/// It is told on the thread that receives, which can open nothing outside of the directory where the
+/// kernel supports that; what it wants to write to must be open before.
+pub trait Watch: Send {
     /// Is told of a command, which begins at byte `offset` of the input.
     fn command(&mut self, command: &Command<'_>, offset: u64);
 }

@@ -22,6 +22,7 @@ mod node;
 mod source;
 mod stage;
 mod tree;
+mod wall;
 
 use std::io::Read;
 
@@ -59,25 +60,34 @@ pub(crate) use self::stage::{Identity, is_staging_name, remove_leftovers, stagin
 /// # Ok::<(), btrsync::ReceiveError>(())
 /// ```
 pub fn receive(
-    input: impl Read,
+    input: impl Read + Send,
     into: &Directory,
     meta: &StreamMeta,
     options: ReceiveOptions,
     watch: &mut dyn Watch,
 ) -> Result<Vec<Received>, ReceiveError> {
-    let mut frames = match options.terminate_on_end {
-        true => FrameReader::exact(input),
-        false => FrameReader::new(input),
-    };
-    let sources = Sources::new(into, &meta.sources);
-    let mut receiver =
-        Receiver { into, meta, options, watch, sources, current: None, done: Vec::new() };
-    while let Some(frame) = frames.next_frame()? {
-        if receiver.take(&frame)? {
-            break;
+    let elsewhere = Sources::new(into, &meta.sources).announced_elsewhere();
+    wall::behind(into, &elsewhere, || {
+        let mut frames = match options.terminate_on_end {
+            true => FrameReader::exact(input),
+            false => FrameReader::new(input),
+        };
+        let mut receiver = Receiver {
+            into,
+            meta,
+            options,
+            watch,
+            sources: Sources::new(into, &meta.sources),
+            current: None,
+            done: Vec::new(),
+        };
+        while let Some(frame) = frames.next_frame()? {
+            if receiver.take(&frame)? {
+                break;
+            }
         }
-    }
-    receiver.end()
+        receiver.end()
+    })
 }
 
 struct Receiver<'a> {

@@ -119,6 +119,15 @@ impl<'a> Sources<'a> {
         Self { into, announced, open: Vec::new(), file: None }
     }
 
+    /// Opens what was announced and is outside of the directory.
+    pub(super) fn announced_elsewhere(&self) -> Vec<File> {
+        let uuids = self.announced.iter().filter_map(Subvolume::stream_uuid);
+        let ids = uuids.flat_map(|uuid| self.candidates(uuid).unwrap_or_default());
+        // What cannot be opened now is told when it is needed.
+        let path_of = |id| kernel::path_of(&self.into.file, id).ok().flatten();
+        ids.filter_map(|id| self.reach(&path_of(id)?, true).ok()).collect()
+    }
+
     /// Opens a regular file of a subvolume that the stream names.
     pub(super) fn file(
         &mut self,

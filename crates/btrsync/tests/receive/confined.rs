@@ -120,7 +120,8 @@ fn nested_subvolumes_are_not_entered() {
         fn command(&mut self, command: &Command<'_>, _: u64) {
             if matches!(command, Command::Chmod { .. }) {
                 let staging = crate::support::names(&self.0).pop().unwrap();
-                btrfs::create_subvolume(&self.0.join(&staging).join("nested"));
+                let dir = fs::File::open(self.0.join(&staging)).unwrap();
+                btrsync_kernel::create(dir, "nested".as_ref()).unwrap();
                 fs::create_dir(self.0.join(&staging).join("nested/d")).unwrap();
                 self.1 = true;
             }
@@ -162,4 +163,46 @@ fn names_are_escaped_in_messages() {
     require_btrfs!();
     let fs = guarded();
     refuses(&fs, Script::full("v").unlink("a\x1b[2J\nb"), r"unlink a\x1b[2J\nb (byte");
+}
+
+/// Even what runs in the middle of it cannot reach out: the kernel sees to that.
+#[test]
+fn the_thread_that_receives_is_walled_in() {
+    require_btrfs!();
+    use btrsync::receive::{Directory, ReceiveOptions, StreamMeta, Watch, receive};
+    struct Escape(std::path::PathBuf, Vec<std::io::ErrorKind>);
+    impl Watch for Escape {
+        fn command(&mut self, _: &Command<'_>, _: u64) {
+            let (guarded, new) = (self.0.join("guarded"), self.0.join("new"));
+            let errors = [
+                fs::read(&guarded).unwrap_err(),
+                fs::remove_file(&guarded).unwrap_err(),
+                fs::write(&new, b"x").unwrap_err(),
+                fs::File::open("/").unwrap_err(),
+                fs::hard_link(&guarded, self.0.join("in/link")).unwrap_err(),
+            ];
+            self.1.extend(errors.iter().map(std::io::Error::kind));
+        }
+    }
+    if !landlock_has_refer() {
+        eprintln!("skipped: this kernel has no Landlock that can move files");
+        return;
+    }
+    let fs = guarded();
+    let into = Directory::open(&fs.path().join("in")).unwrap();
+    let mut escape = Escape(fs.path().to_path_buf(), Vec::new());
+    let bytes = Script::full("v").mkfile("f").end();
+    let (meta, options) = (StreamMeta::default(), ReceiveOptions::default());
+    receive(&bytes[..], &into, &meta, options, &mut escape).unwrap();
+    let denied = |kind: &_| *kind == std::io::ErrorKind::PermissionDenied;
+    assert!(escape.1[..4].iter().all(denied), "{:?}", escape.1);
+    assert_eq!(escape.1.len(), 15);
+    // And only that thread.
+    assert_eq!(fs::read(fs.path().join("guarded")).unwrap(), b"mine");
+}
+
+fn landlock_has_refer() -> bool {
+    use landlock::{AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr};
+    let required = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    required.handle_access(AccessFs::Refer).is_ok()
 }
