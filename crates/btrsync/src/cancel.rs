@@ -42,6 +42,11 @@ impl Cancel {
         Self::below(Some(self.clone()))
     }
 
+    /// Makes a switch that is thrown with this one, and by a descriptor that can be read from.
+    pub(crate) fn or_readable(&self, event: OwnedFd) -> Self {
+        Self(Arc::new(Inner { event, above: Some(self.clone()) }))
+    }
+
     fn below(above: Option<Self>) -> io::Result<Self> {
         let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(Self(Arc::new(Inner { event, above })))

@@ -152,7 +152,9 @@ fn by_dump(error: &DumpError) -> Option<&'static str> {
         DumpError::Start { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             "install that program, or check its name in -O"
         }
-        DumpError::Stage { .. } | DumpError::Unread => "check -O; nothing of the dump was kept",
+        DumpError::Stage { .. } | DumpError::Unread { .. } => {
+            "check -O; nothing of the dump was kept"
+        }
         DumpError::Stream(_) => "run the same command again; nothing of it was kept",
         DumpError::BadName { .. } => "leave this subvolume out with -x",
         _ => return None,

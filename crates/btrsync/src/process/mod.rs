@@ -1,7 +1,9 @@
 //! What is common to all child processes.
 
 mod feed;
+mod tree;
 mod words;
 
 pub(crate) use feed::Feed;
+pub(crate) use tree::kill_tree;
 pub(crate) use words::Words;

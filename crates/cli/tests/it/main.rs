@@ -10,6 +10,7 @@ mod bad_name;
 mod bad_source;
 mod doubt;
 mod dump;
+mod dump_ends;
 mod inspect;
 mod interrupt;
 mod killed;

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
@@ -67,9 +66,12 @@ pub enum DumpError {
         /// The end of what it said, escaped.
         stderr: String,
     },
-    /// The pipeline ended before it had read everything.
-    #[error("the pipeline stopped reading before the end of the stream")]
-    Unread,
+    /// A stage of the pipeline did not read everything.
+    #[error("'{name}' in the pipeline stopped reading before the end of the stream")]
+    Unread {
+        /// Its program, escaped.
+        name: String,
+    },
     /// The dump was cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -88,12 +90,6 @@ impl DumpError {
             Self::Stream(stream::Error::Read { source, .. }) => source.raw_os_error(),
             _ => None,
         }
-    }
-
-    /// Returns whether a stage died because the next one no longer read.
-    pub(super) fn is_broken_pipe(&self) -> bool {
-        const SIGPIPE: i32 = 13;
-        matches!(self, Self::Stage { status, .. } if status.signal() == Some(SIGPIPE))
     }
 
     /// Returns whether this is what a dump sees when the sender has failed.

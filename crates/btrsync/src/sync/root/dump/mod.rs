@@ -7,6 +7,7 @@
 mod error;
 mod file;
 mod pipeline;
+mod stage;
 mod stages;
 
 use std::ffi::{OsStr, OsString};

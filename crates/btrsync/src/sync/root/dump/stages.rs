@@ -1,37 +1,44 @@
 //! The running stages of a pipeline.
+//!
+//! The hazard is a stage that neither reads nor ends: whoever writes to it, or waits for it, would do so
+//! for ever. So every wait looks at all stages and at the switch. A stage that ends before it was given
+//! everything has failed, whatever it says of itself, and with it all the others.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::process::{Child, Command, Stdio};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use super::error::DumpError;
 use super::pipeline::Pipeline;
+use super::stage::Stage;
 use crate::Cancel;
 use crate::cancel::is_cancelled;
-use crate::process::{Feed, Words};
-use crate::text::escaped;
+use crate::process::Feed;
 
 const BUFFER: usize = 256 * 1024;
+
+/// How long a stage that has stopped reading may take to say why.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How much later than a stage we may hear of a signal that was for both.
+const HEARING: Duration = Duration::from_millis(50);
 
 /// Where the bytes of a dump go in: a file, or a pipeline that ends in it. Dropped before its end, the
 /// stages are killed.
 #[derive(Debug)]
 pub(super) struct Stages {
     input: Option<BufWriter<Input>>,
-    running: Vec<Stage>,
+    stages: Vec<Stage>,
+    cancel: Cancel,
 }
 
 #[derive(Debug)]
 enum Input {
     File(File),
     Stage(Feed),
-}
-
-#[derive(Debug)]
-struct Stage {
-    name: String,
-    child: Child,
-    stderr: Words,
 }
 
 impl Stages {
@@ -41,9 +48,9 @@ impl Stages {
         output: File,
         cancel: &Cancel,
     ) -> Result<Self, DumpError> {
-        let mut stages = Self { input: None, running: Vec::new() };
+        let mut stages = Self { input: None, stages: Vec::new(), cancel: cancel.clone() };
         let input = match pipeline {
-            Some(pipeline) => Input::Stage(stages.spawn(pipeline, output, cancel)?),
+            Some(pipeline) => Input::Stage(stages.spawn(pipeline, output)?),
             None => Input::File(output),
         };
         stages.input = Some(BufWriter::with_capacity(BUFFER, input));
@@ -51,24 +58,25 @@ impl Stages {
     }
 
     /// Starts them from the last to the first, each with the input of the next as its output.
-    fn spawn(
-        &mut self,
-        pipeline: &Pipeline,
-        output: File,
-        cancel: &Cancel,
-    ) -> Result<Feed, DumpError> {
+    fn spawn(&mut self, pipeline: &Pipeline, output: File) -> Result<Feed, DumpError> {
         let words: Vec<_> = pipeline.stages().collect();
-        let mut output = Stdio::from(output);
-        let mut first = None;
+        let mut output = OwnedFd::from(output);
         for stage in words.into_iter().rev() {
-            let (running, input) = Stage::start(stage, output)?;
-            self.running.push(running);
-            output = Stdio::from(input.try_clone().map_err(DumpError::Pipe)?);
-            first = Some(input);
+            let (stage, input) = Stage::start(stage, Stdio::from(output))?;
+            self.stages.insert(0, stage);
+            output = input;
         }
-        drop(output);
-        let input = first.ok_or(DumpError::Pipe(io::ErrorKind::InvalidInput.into()))?;
-        Feed::new(input, cancel).map_err(DumpError::Pipe)
+        // What is last the output of a stage before is the input of the first.
+        Feed::new(output, &self.watch()?).map_err(DumpError::Pipe)
+    }
+
+    /// A switch that is also thrown by the end of any stage whose end we have not seen yet.
+    fn watch(&self) -> Result<Cancel, DumpError> {
+        let mut watch = self.cancel.clone();
+        for stage in self.stages.iter().filter(|stage| stage.is_open()) {
+            watch = watch.or_readable(stage.handle().map_err(DumpError::Pipe)?);
+        }
+        Ok(watch)
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), DumpError> {
@@ -81,8 +89,24 @@ impl Stages {
         if let Some(input) = &mut self.input {
             input.flush().map_err(|error| self.explain(error))?;
         }
+        if self.position(|_| true).is_some() {
+            return Err(self.fail());
+        }
         self.close();
-        self.wait()
+        loop {
+            // Asked first: whatever has ended by then is judged.
+            let runs = self.runs();
+            if self.position(|end| !end.success()).is_some() {
+                return Err(self.fail());
+            }
+            if !runs {
+                return Ok(());
+            }
+            self.wait(Duration::MAX)?;
+            if self.cancel.is_cancelled() {
+                return Err(DumpError::Cancelled);
+            }
+        }
     }
 
     fn close(&mut self) {
@@ -91,72 +115,82 @@ impl Stages {
         }
     }
 
-    /// Waits for all stages, first to last, and tells which failed. One that died of a broken pipe has
-    /// only followed the one after it.
-    fn wait(&mut self) -> Result<(), DumpError> {
-        let ends = std::mem::take(&mut self.running).into_iter().rev().map(Stage::finish);
-        let failures: Vec<DumpError> = ends.filter_map(Result::err).collect();
-        let cause = failures.iter().position(|failure| !failure.is_broken_pipe()).unwrap_or(0);
-        failures.into_iter().nth(cause).map_or(Ok(()), Err)
-    }
-
     /// Tells why bytes could not be written.
     fn explain(&mut self, error: io::Error) -> DumpError {
-        self.close();
-        if is_cancelled(&error) {
+        let by_a_stage = is_cancelled(&error) || error.kind() == io::ErrorKind::BrokenPipe;
+        match by_a_stage && !self.stages.is_empty() {
+            true => self.fail(),
+            false if is_cancelled(&error) => DumpError::Cancelled,
+            false => DumpError::Write(error),
+        }
+    }
+
+    /// Tells which stage has failed. Ctrl-C is for the stages too, and no failure of theirs.
+    fn fail(&mut self) -> DumpError {
+        if self.cancel.is_cancelled_within(HEARING) {
             return DumpError::Cancelled;
         }
-        if error.kind() == io::ErrorKind::BrokenPipe && !self.running.is_empty() {
-            // A stage that stops reading has failed, and so has the dump, whatever its exit status.
-            return self.wait().err().unwrap_or(DumpError::Unread);
+        let early = self.input.is_some().then(|| self.position(ExitStatus::success)).flatten();
+        self.close();
+        let begin = Instant::now();
+        loop {
+            let left = PATIENCE.saturating_sub(begin.elapsed());
+            match (self.failure(), early) {
+                (Some(failure), _) => return failure,
+                (None, Some(early)) => return self.stages[early].unread(),
+                (None, None) if self.cancel.is_cancelled() => return DumpError::Cancelled,
+                (None, None) if left.is_zero() || !self.runs() => return self.deserter(),
+                (None, None) => {
+                    if let Err(error) = self.wait(left) {
+                        return error;
+                    }
+                }
+            }
         }
-        DumpError::Write(error)
     }
+
+    /// The failure of the first stage that has one, but for those that only follow from another.
+    fn failure(&mut self) -> Option<DumpError> {
+        let failed = self.position(|end| !end.success() && !is_cut_off(*end))?;
+        self.stages[failed].failure()
+    }
+
+    /// Names the stage that has stopped reading, whether it goes on or not.
+    fn deserter(&mut self) -> DumpError {
+        let cut_off = self.stages.iter_mut().rposition(|stage| stage.end().is_some_and(is_cut_off));
+        let broken = || DumpError::Pipe(io::ErrorKind::BrokenPipe.into());
+        match self.stages.get(cut_off.map_or(0, |at| at + 1)) {
+            Some(stage) => stage.unread(),
+            // What the last one wrote to is not ours.
+            None => cut_off.and_then(|at| self.stages[at].failure()).unwrap_or_else(broken),
+        }
+    }
+
+    fn position(&mut self, is_wanted: impl Fn(&ExitStatus) -> bool) -> Option<usize> {
+        self.stages.iter_mut().position(|stage| stage.end().is_some_and(|end| is_wanted(&end)))
+    }
+
+    /// Whether any stage still runs.
+    fn runs(&mut self) -> bool {
+        self.stages.iter_mut().any(|stage| stage.end().is_none())
+    }
+
+    /// Waits until a stage has ended, or the switch is thrown, for some time.
+    fn wait(&self, time: Duration) -> Result<(), DumpError> {
+        self.watch()?.is_cancelled_within(time);
+        Ok(())
+    }
+}
+
+/// Whether a program died because nobody read what it wrote.
+fn is_cut_off(end: ExitStatus) -> bool {
+    const SIGPIPE: i32 = 13;
+    end.signal() == Some(SIGPIPE)
 }
 
 impl Drop for Stages {
     fn drop(&mut self) {
         self.close();
-        for stage in &mut self.running {
-            // Both fail only where it has ended and been waited for already.
-            let _ = stage.child.kill();
-            let _ = stage.child.wait();
-        }
-    }
-}
-
-impl Stage {
-    fn start(
-        words: &[std::ffi::OsString],
-        output: Stdio,
-    ) -> Result<(Self, std::os::fd::OwnedFd), DumpError> {
-        let program = words.first().cloned().unwrap_or_default();
-        let name = escaped(&program).to_string();
-        let failed = |source| DumpError::Start { name: name.clone(), source };
-        let stderr = Words::new().map_err(failed)?;
-        let mut child = Command::new(&program)
-            .args(words.iter().skip(1))
-            .stdin(Stdio::piped())
-            .stdout(output)
-            .stderr(stderr.stdio().map_err(failed)?)
-            .spawn()
-            .map_err(failed)?;
-        let Some(input) = child.stdin.take() else {
-            return Err(failed(io::ErrorKind::BrokenPipe.into()));
-        };
-        Ok((Self { name, child, stderr }, input.into()))
-    }
-
-    fn finish(mut self) -> Result<(), DumpError> {
-        let status = self
-            .child
-            .wait()
-            .map_err(|source| DumpError::Start { name: self.name.clone(), source })?;
-        if status.success() {
-            return Ok(());
-        }
-        let stderr = self.stderr.last(|_| false);
-        Err(DumpError::Stage { name: self.name, status, stderr })
     }
 }
 
