@@ -5,15 +5,14 @@
 //! with this process, however that ends.
 
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
 use super::error::{CommandError, Ended};
 use super::script::Script;
-use crate::process::{Feed, Words};
+use crate::process::{Feed, Piped, Words};
 use crate::{Cancel, Flow};
 
 /// How much an answer may hold, in bytes: some hundred thousand subvolumes.
@@ -49,20 +48,9 @@ impl Channel {
     ) -> Result<Self, CommandError> {
         let mark = new_mark();
         let program = if remote { "ssh" } else { "sh" };
-        let failed = |source| CommandError::Start { program, source };
-        let stderr = Words::new().map_err(failed)?;
-        let mut child = command(&mark)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(stderr.stdio().map_err(failed)?)
-            .spawn()
-            .map_err(failed)?;
-        let (input, output) = (child.stdin.take(), child.stdout.take());
-        let (Some(input), Some(output)) = (input, output) else {
-            return Err(failed(std::io::ErrorKind::BrokenPipe.into()));
-        };
-        let input = Some(Feed::new(input.into(), cancel).map_err(failed)?);
-        let output = Flow::new(OwnedFd::from(output), cancel);
+        let Piped { child, input, output, stderr } = Piped::start(&mut command(&mark), cancel)
+            .map_err(|source| CommandError::Start { program, source })?;
+        let (input, output) = (Some(input), Flow::new(output, cancel));
         let (host, cancel) = (host.to_owned(), cancel.clone());
         let mut channel = Self { child, input, output, stderr, mark, host, cancel, remote };
         // Before that comes whatever the login prints.

@@ -2,11 +2,11 @@
 
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 
 use super::error::{CommandError, Ended};
 use super::script::Script;
-use crate::process::{Feed, Words};
+use crate::process::{Feed, Piped, Words};
 use crate::{Cancel, Flow};
 
 const BUFFER: usize = 256 * 1024;
@@ -37,22 +37,11 @@ impl Session {
         context: Context<'_>,
     ) -> Result<(Self, OwnedFd), CommandError> {
         let program = if context.remote { "ssh" } else { "sh" };
-        let failed = |source| CommandError::Start { program, source };
-        let stderr = Words::new().map_err(failed)?;
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(stderr.stdio().map_err(failed)?)
-            .spawn()
-            .map_err(failed)?;
-        let (input, output) = (child.stdin.take(), child.stdout.take());
-        let (Some(input), Some(output)) = (input, output) else {
-            return Err(failed(std::io::ErrorKind::BrokenPipe.into()));
-        };
-        let feed = Feed::new(input.into(), context.cancel).map_err(failed)?;
+        let Piped { child, input, output, stderr } = Piped::start(&mut command, context.cancel)
+            .map_err(|source| CommandError::Start { program, source })?;
         let mut session = Self {
             child,
-            input: Some(BufWriter::with_capacity(BUFFER, feed)),
+            input: Some(BufWriter::with_capacity(BUFFER, input)),
             stderr,
             mark: super::channel::new_mark(),
             host: context.host.to_owned(),
@@ -62,7 +51,7 @@ impl Session {
         let line = script.line(&session.mark, context.sudo);
         session.write(&line)?;
         session.flush()?;
-        Ok((session, output.into()))
+        Ok((session, output))
     }
 
     /// Gives the script bytes.
