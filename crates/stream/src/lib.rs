@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 mod attribute;
+mod begun;
 mod buffer;
 mod command;
 mod error;
@@ -42,6 +43,7 @@ mod value;
 mod version;
 
 pub use attribute::Attribute;
+pub use begun::Begun;
 pub use command::{Command, CommandKind};
 pub use error::{EncodeError, Error, Place};
 pub use frame::{COMMAND_HEADER_LEN, CommandCode, Frame};

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use btrsync_stream::Command;
+use btrsync_stream::{Begun, Command};
 use uuid::Uuid;
 
 use super::error::ReceiveError;
@@ -19,15 +19,10 @@ pub(crate) struct Begin {
 
 impl Begin {
     pub(crate) fn of(command: &Command<'_>) -> Result<Self, ReceiveError> {
-        let (path, uuid, ctransid, parent) = match *command {
-            Command::Subvol { path, uuid, ctransid } => (path, uuid, ctransid, None),
-            Command::Snapshot { path, uuid, ctransid, clone_uuid, clone_ctransid } => {
-                let parent = Named { uuid: clone_uuid, ctransid: clone_ctransid };
-                (path, uuid, ctransid, Some(parent))
-            }
-            _ => (&b""[..], Uuid::nil(), 0, None),
-        };
-        let name = OsString::from_vec(path.to_vec());
+        let none = Begun { name: b"", uuid: Uuid::nil(), ctransid: 0, parent: None };
+        let Begun { name, uuid, ctransid, parent } = command.begun().unwrap_or(none);
+        let parent = parent.map(|(uuid, ctransid)| Named { uuid, ctransid });
+        let name = OsString::from_vec(name.to_vec());
         match is_possible_name(&name) {
             true => Ok(Self { name, identity: Identity { uuid, ctransid }, parent }),
             false => Err(ReceiveError::BadName { name }),

@@ -1,6 +1,6 @@
 //! What a subvolume in a stream amounts to. Everything is counted, nothing is collected.
 
-use btrsync::stream::{Command, CommandKind, Frame, Version};
+use btrsync::stream::{Begun, Command, CommandKind, Frame, Version};
 use uuid::Uuid;
 
 /// The sum of one subvolume.
@@ -39,13 +39,7 @@ pub(super) struct Data {
 impl Sum {
     /// The sum of the subvolume that a command begins, if it does.
     pub(super) fn begin(frame: &Frame<'_>, command: &Command<'_>) -> Option<Self> {
-        let (name, uuid, ctransid, parent) = match *command {
-            Command::Subvol { path, uuid, ctransid } => (path, uuid, ctransid, None),
-            Command::Snapshot { path, uuid, ctransid, clone_uuid, clone_ctransid } => {
-                (path, uuid, ctransid, Some((clone_uuid, clone_ctransid)))
-            }
-            _ => return None,
-        };
+        let Begun { name, uuid, ctransid, parent } = command.begun()?;
         Some(Self {
             name: name.to_vec(),
             version: frame.version(),
