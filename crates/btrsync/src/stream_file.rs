@@ -8,6 +8,8 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// The first byte of a frame without data, such as pzstd begins with, can also be one of the 15 behind.
+const ZSTD_SKIPPED: [u8; 4] = [0x50, 0x2a, 0x4d, 0x18];
 
 /// Opens a stream file; a compressed one yields what it holds.
 ///
@@ -38,10 +40,15 @@ pub fn plain(mut reader: impl Read + Send + 'static) -> io::Result<Box<dyn Read 
     let mut magic = [0; ZSTD_MAGIC.len()];
     let count = read_up_to(&mut reader, &mut magic)?;
     let whole = Cursor::new(magic).take(count as u64).chain(reader);
-    match count == magic.len() && magic == ZSTD_MAGIC {
+    match count == magic.len() && is_compressed(magic) {
         true => Ok(Box::new(zstd::stream::read::Decoder::with_buffer(BufReader::new(whole))?)),
         false => Ok(Box::new(whole)),
     }
+}
+
+fn is_compressed(magic: [u8; 4]) -> bool {
+    let [first, rest @ ..] = magic;
+    magic == ZSTD_MAGIC || [first & 0xf0, rest[0], rest[1], rest[2]] == ZSTD_SKIPPED
 }
 
 fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
@@ -77,6 +84,10 @@ mod tests {
     #[test]
     fn what_is_compressed_comes_out_plain() {
         let packed = zstd::stream::encode_all(&b"some stream"[..], 1).unwrap();
-        assert_eq!(read(packed.leak()), b"some stream");
+        assert_eq!(read(packed.clone().leak()), b"some stream");
+        // Frames follow each other, and some hold no data.
+        let skipped = [0x5f, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+        let all = [skipped.as_slice(), &packed, &skipped, &packed].concat();
+        assert_eq!(read(all.leak()), b"some streamsome stream");
     }
 }

@@ -95,7 +95,8 @@ impl<'a> Places<'a> {
                 let factory = self.here(sudo);
                 let look = factory.look(&path).await?;
                 let is_file = side == Side::Source && look.kind == Kind::File;
-                let factory = if is_file { Arc::new(StreamFile) } else { factory };
+                let of_file = || Arc::new(StreamFile::with_cancel(&self.cancel));
+                let factory = if is_file { of_file() } else { factory };
                 Ok(Place { factory, path, look, host: None })
             }
             Location::There(SshAddress { options, path }) => {

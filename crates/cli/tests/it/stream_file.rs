@@ -5,11 +5,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
-use btrsync_testutil::command::{output, program};
+use btrsync_testutil::command::{output, output_with_input, program};
 use btrsync_testutil::{btrfs, require_btrfs, require_tool};
+use rustix::process::Signal;
 
-use crate::support::{Ended, Pair, State, arrived, btrsync, run};
+use crate::support::{Ended, Pair, State, arrived, btrsync, run, signal, subvolume};
 
 /// Snapshots of a zoo, and the stream of each in a file: the first full, the others incremental.
 struct Files {
@@ -106,6 +109,52 @@ fn compression_is_known_by_content() {
     fs::write(files.path("packed"), packed).unwrap();
     assert_eq!(files.receive(&["packed"]).exits(0).plan(), ["round-0 full"]);
     files.arrived(0);
+}
+
+#[test]
+fn compression_with_frames_that_hold_nothing_is_known_too() {
+    require_btrfs!();
+    require_tool!("pzstd");
+    let files = Files::new(1);
+    let packed = output(program("pzstd").args(["-q", "-c"]).arg(files.path("0"))).unwrap();
+    fs::write(files.path("packed"), packed).unwrap();
+    assert_eq!(files.receive(&["packed"]).exits(0).plan(), ["round-0 full"]);
+    files.arrived(0);
+}
+
+#[test]
+fn a_stream_that_comes_again_is_received_once() {
+    require_btrfs!();
+    let files = Files::new(2);
+    let twice = ["0", "0", "1", "0", "1"].map(|name| files.path(name));
+    join(&twice, &files.path("twice"));
+    let plan = files.receive(&["twice"]).exits(0).plan();
+    assert_eq!(plan, ["round-0 full", "round-1 incremental"]);
+    (0..2).for_each(|round| files.arrived(round));
+}
+
+/// It can take hours to read a file to its end, and nothing is received before that.
+#[test]
+fn an_interrupt_does_not_wait_for_the_end_of_a_long_file() {
+    require_btrfs!();
+    require_tool!("zstd");
+    let (pair, home) = (Pair::new(), tempfile::tempdir().unwrap());
+    let origin = subvolume(&pair.origin());
+    fs::write(origin.join("zeros"), vec![0; 64 << 20]).unwrap();
+    pair.take("a");
+    let stream = btrfs::send(&pair.snaps().join("a"), None);
+    let packed = output_with_input(program("zstd").args(["-q", "-c", "-1"]), &stream).unwrap();
+    // Some hundred GiB in a file of some MiB.
+    let long = home.path().join("long");
+    fs::write(&long, packed.repeat(4000)).unwrap();
+    let mut command = btrsync();
+    command.arg("-y").arg(&long).arg(pair.backup()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    signal(child.id(), Signal::TERM);
+    let begin = Instant::now();
+    Ended::from(child.wait_with_output().unwrap()).exits(130).complains(&["stopping"]);
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
 }
 
 #[test]

@@ -31,6 +31,8 @@ use crate::thread;
 #[error("unknown protocol '{}'; known: local, ssh, file, file-dump", .0.escape_debug())]
 pub struct UnknownProtocol(pub String);
 
+static FILE: file::StreamFile = file::StreamFile::new();
+
 /// Returns the maker of roots for a protocol: `local`, `ssh`, `file` or `file-dump`.
 ///
 /// # Errors
@@ -50,7 +52,7 @@ pub fn default_root(protocol: &str) -> Result<&'static dyn RootFactory, UnknownP
     match protocol {
         "local" => Ok(&local::Local),
         "ssh" => Ok(&ssh::SshLocations),
-        "file" => Ok(&file::StreamFile),
+        "file" => Ok(&FILE),
         "file-dump" => Ok(&dump::Dump),
         other => Err(UnknownProtocol(other.to_owned())),
     }

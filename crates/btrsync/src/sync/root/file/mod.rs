@@ -5,6 +5,7 @@
 //! refused before anything is received.
 
 mod forest;
+mod heed;
 mod scan;
 
 use std::fs::File;
@@ -17,19 +18,35 @@ use async_trait::async_trait;
 use btrsync_stream::{Command, CommandKind, FrameReader, Header, Version};
 use uuid::Uuid;
 
-use self::scan::{Section, scan, section};
+use self::heed::Heeding;
+use self::scan::{Section, scan};
 use super::contract::{BtrfsRoot, Completion, Kind, Look, RootFactory, RootOptions, SendRequest};
 use super::error::RootError;
 use super::{local, on_thread, start};
 use crate::btrfs::{Forest, Subvolume};
+use crate::cancel::is_cancelled;
 use crate::receive::{Received, StreamMeta};
 use crate::sync::plan::Step;
 use crate::text::escaped;
-use crate::{Flow, stream_file};
+use crate::{Cancel, Flow, stream_file};
 
 /// Makes roots of stream files.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct StreamFile;
+#[derive(Debug, Clone, Default)]
+pub struct StreamFile {
+    cancel: Option<Cancel>,
+}
+
+impl StreamFile {
+    /// Makes one that reads each file to its end.
+    pub const fn new() -> Self {
+        Self { cancel: None }
+    }
+
+    /// Makes one that stops reading when the switch is thrown.
+    pub fn with_cancel(cancel: &Cancel) -> Self {
+        Self { cancel: Some(cancel.clone()) }
+    }
+}
 
 /// A file with one or more send streams, plain or compressed with zstd.
 #[derive(Debug)]
@@ -43,12 +60,15 @@ impl FileRoot {
     ///
     /// # Errors
     ///
-    /// [`RootError::StreamFile`] where it cannot be read, or is no whole and undamaged stream.
-    pub async fn open(path: &Path) -> Result<Self, RootError> {
+    /// [`RootError::StreamFile`] where it cannot be read, or is no whole and undamaged stream;
+    /// [`RootError::Cancelled`] where the switch is thrown before its end.
+    pub async fn open(path: &Path, cancel: Option<Cancel>) -> Result<Self, RootError> {
         let path = path.to_path_buf();
-        on_thread(move || match scan(&path) {
-            Ok(sections) => Ok(Self { path, sections }),
-            Err(source) => Err(RootError::StreamFile { path, source }),
+        on_thread(move || {
+            let source = stream_file::open(&path).map_err(|source| open_failed(&path, source))?;
+            let sections =
+                scan(Heeding::new(source, cancel)).map_err(|source| damaged(&path, source))?;
+            Ok(Self { path, sections })
         })
         .await
     }
@@ -65,7 +85,7 @@ impl RootFactory for StreamFile {
         path: &Path,
         _: &RootOptions,
     ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError> {
-        Ok((Arc::new(FileRoot::open(path).await?), PathBuf::new()))
+        Ok((Arc::new(FileRoot::open(path, self.cancel.clone()).await?), PathBuf::new()))
     }
 
     async fn look(&self, path: &Path) -> Result<Look, RootError> {
@@ -109,10 +129,10 @@ impl BtrfsRoot for FileRoot {
     async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {
         request.vols.iter().try_for_each(|vol| fits(vol, request.parent))?;
         let wanted: Vec<Uuid> = request.vols.iter().filter_map(|vol| vol.uuid).collect();
-        let path = self.path.clone();
+        let (path, cancel) = (self.path.clone(), request.cancel.clone());
         let (writer, flow) = Flow::pipe(request.cancel)
             .map_err(|source| RootError::System { what: "make a pipe", source })?;
-        let sent = start(move || copy(&path, &wanted, writer))?;
+        let sent = start(move || copy(&path, wanted, writer, cancel))?;
         Ok((flow, sent))
     }
 
@@ -137,25 +157,45 @@ fn fits(vol: &Subvolume, parent: Option<&Subvolume>) -> Result<(), RootError> {
     }
 }
 
-/// Writes the wanted subvolumes of a file, each as a whole stream.
-fn copy(path: &Path, wanted: &[Uuid], writer: OwnedFd) -> Result<(), RootError> {
-    let damaged = |source| RootError::StreamFile { path: path.to_path_buf(), source };
+fn open_failed(path: &Path, source: std::io::Error) -> RootError {
+    RootError::Open { path: path.to_path_buf(), source }
+}
+
+/// What is wrong with a stream file, unless nobody wants it any more.
+fn damaged(path: &Path, source: btrsync_stream::Error) -> RootError {
+    match source {
+        btrsync_stream::Error::Read { source, .. } if is_cancelled(&source) => RootError::Cancelled,
+        source => RootError::StreamFile { path: path.to_path_buf(), source },
+    }
+}
+
+/// Writes the wanted subvolumes of a file, each as a whole stream. One that comes again is written once,
+/// as it came first, which is how it was listed.
+fn copy(
+    path: &Path,
+    mut wanted: Vec<Uuid>,
+    writer: OwnedFd,
+    cancel: Cancel,
+) -> Result<(), RootError> {
     let failed = |source| RootError::StreamPipe { path: path.to_path_buf(), source };
-    let source = stream_file::open(path)
-        .map_err(|source| RootError::Open { path: path.to_path_buf(), source })?;
-    let mut frames = FrameReader::new(source);
+    let source = stream_file::open(path).map_err(|source| open_failed(path, source))?;
+    let mut frames = FrameReader::new(Heeding::new(source, Some(cancel)));
     let mut out =
         Output { to: BufWriter::with_capacity(256 * 1024, File::from(writer)), open: None };
-    while let Some(frame) = frames.next_frame().map_err(damaged)? {
-        if let Some(section) = section(&frame).map_err(damaged)? {
+    while let Some(frame) = frames.next_frame().map_err(|source| damaged(path, source))? {
+        if let Some(begun) = frame.begun().map_err(|source| damaged(path, source))? {
             out.end().map_err(failed)?;
-            if wanted.contains(&section.uuid) {
+            if let Some(at) = wanted.iter().position(|uuid| *uuid == begun.uuid) {
+                wanted.swap_remove(at);
                 out.begin(frame.version()).map_err(failed)?;
             }
         }
         match frame.kind() {
             CommandKind::End => out.end().map_err(failed)?,
             _ => out.write(frame.raw()).map_err(failed)?,
+        }
+        if wanted.is_empty() && out.open.is_none() {
+            break;
         }
     }
     out.to.flush().map_err(failed)
