@@ -157,6 +157,8 @@ fn by_dump(error: &DumpError) -> Option<&'static str> {
         }
         DumpError::Stream(_) => "run the same command again; nothing of it was kept",
         DumpError::BadName { .. } => "leave this subvolume out with -x",
+        DumpError::BadExtension { .. } => "give -e something short without '/'",
+        DumpError::Announced(_) => "nothing of it was kept; do not trust this source",
         _ => return None,
     })
 }

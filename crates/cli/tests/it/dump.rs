@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use btrsync_testutil::command::{output, output_with_input, program};
-use btrsync_testutil::{btrfs, require_btrfs};
+use btrsync_testutil::{btrfs, require_btrfs, require_tool};
 use rustix::process::Signal;
 
 use crate::support::{Ended, Pair, Running, State, btrsync, run, snapshot};
@@ -93,6 +93,49 @@ fn no_dump_replaces_another() {
 }
 
 #[test]
+fn the_longest_name_is_cut_for_a_dump() {
+    require_btrfs!();
+    let (pair, home) = (Pair::new(), dumps());
+    let long = "n".repeat(255);
+    let snap = snapshot(&pair.origin(), &pair.snaps().join(&long));
+    dump(&pair, &["-o", home.path().to_str().unwrap()]).exits(0);
+    let uuid = btrfs::show(&snap).get("UUID").to_owned();
+    assert_eq!(names(home.path()), [format!("{}.{uuid}.btrfs_stream", &long[..205])]);
+}
+
+/// What has to be on disk, in order, before a dump is told of: each new directory as an entry of the one
+/// above, the dump, its name.
+#[test]
+fn a_dump_and_the_directories_above_it_are_on_disk() {
+    require_btrfs!();
+    require_tool!("strace");
+    let (pair, home) = (Pair::with_snapshots(&["a"]), dumps());
+    let (trace, home) = (home.path().join("trace"), home.path().canonicalize().unwrap());
+    let dir = home.join("x/y");
+    let mut command = program("strace");
+    command.args(["-f", "-y", "-e", "trace=mkdir,fsync,renameat2", "-o"]).arg(&trace);
+    command.arg(env!("CARGO_BIN_EXE_btrsync"));
+    command.args(pair.args(&["-y", "-c", "-o", dir.to_str().unwrap()]));
+    output(&mut command).unwrap();
+    let trace = fs::read_to_string(&trace).unwrap();
+    let at = |call: &str, path: &Path, end: &str| {
+        let wanted = format!("{}{end}", path.display());
+        let is_it = |line: &str| line.contains(call) && line.contains(&wanted);
+        trace.lines().position(is_it).unwrap_or_else(|| panic!("no {call}{wanted} in {trace}"))
+    };
+    let order = [
+        at("mkdir(\"", &home.join("x"), "\""),
+        at("fsync(", &home, ">"),
+        at("mkdir(\"", &dir, "\""),
+        at("fsync(", &home.join("x"), ">"),
+        at("fsync(", &dir.join(".btrsync-"), ""),
+        at("renameat2(", &dir, ">"),
+        at("fsync(", &dir, ">"),
+    ];
+    assert!(order.is_sorted(), "{order:?} in {trace}");
+}
+
+#[test]
 fn directories_are_replicated_and_a_batch_is_one_file() {
     require_btrfs!();
     let (pair, home) = (Pair::new(), dumps());
@@ -114,6 +157,23 @@ fn without_a_directory_the_stream_alone_goes_to_standard_output() {
     btrfs::receive(&ended.stdout, &pair.backup());
     receivable(&pair, &[]);
     run(pair.args(&["-y", "-O", "cat", "--json"])).exits(2).complains(&["standard output"]);
+}
+
+#[test]
+fn standard_output_is_the_stream_to_the_byte() {
+    require_btrfs!();
+    let pair = Pair::with_snapshots(&["a"]);
+    let stream = btrfs::send(&pair.snaps().join("a"), None);
+    let talkative = "sh -c 'echo to standard error >&2; cat'";
+    for (options, wanted) in [
+        (["-y", "-O", "cat"].as_slice(), stream.as_slice()),
+        (&["-y", "-v", "-p", "-t", "0.01", "-B", "-P", "-O", talkative], &stream),
+        (&["-n", "-O", "cat"], b""),
+        (&["-O", "cat"], b""),
+    ] {
+        let ended = btrsync().args(pair.args(options)).output().unwrap();
+        assert!(ended.stdout == wanted, "{options:?}: {}", ended.stdout.escape_ascii());
+    }
 }
 
 #[test]

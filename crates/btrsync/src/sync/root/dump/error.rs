@@ -8,6 +8,7 @@ use std::process::ExitStatus;
 use btrsync_stream as stream;
 
 use crate::cancel::is_cancelled;
+use crate::receive::ReceiveError;
 use crate::text::escaped;
 
 /// The failure of a dump. Nothing is left under its name.
@@ -26,7 +27,16 @@ pub enum DumpError {
         /// The name.
         name: OsString,
     },
-    /// Both names that the dump could have are taken.
+    /// The streams are not those that were announced.
+    #[error(transparent)]
+    Announced(ReceiveError),
+    /// What is to be appended to names cannot be part of one.
+    #[error("'{}' cannot be appended to the names of files", escaped(extension))]
+    BadExtension {
+        /// What was to be appended.
+        extension: OsString,
+    },
+    /// The names that the dump could have are taken.
     #[error("{} already exists", escaped(path))]
     Exists {
         /// The second of them.
@@ -94,7 +104,11 @@ impl DumpError {
 
     /// Returns whether this is what a dump sees when the sender has failed.
     pub(crate) fn is_end_of_flow(&self) -> bool {
-        matches!(self, Self::Stream(stream::Error::Truncated { .. }) | Self::Cancelled)
+        match self {
+            Self::Announced(error) => error.is_end_of_flow(),
+            Self::Stream(stream::Error::Truncated { .. }) | Self::Cancelled => true,
+            _ => false,
+        }
     }
 }
 

@@ -126,27 +126,40 @@ fn io(what: &'static str, path: PathBuf, error: Errno) -> DumpError {
     DumpError::Io { what, path, source: error.into() }
 }
 
-/// Returns the names that a dump may get: that of its first volume, and if that is taken one that also
-/// has its UUID.
-pub(super) fn names(
-    first: &OsStr,
-    uuid: Uuid,
-    several: bool,
-    extension: &OsStr,
-) -> Result<Vec<OsString>, DumpError> {
-    let et_al = if several { "_et-al" } else { "" };
-    let with_uuid = format!(".{uuid}");
-    let name = |middle: &str| {
-        let end = [middle, et_al, ".btrfs_stream"].concat();
-        OsString::from_vec([first.as_bytes(), end.as_bytes(), extension.as_bytes()].concat())
+/// Returns the names that a dump may get: that of its first volume, and if that is taken or too long one
+/// that also has its UUID, for which the name is cut where it must be.
+pub(super) fn names(first: &OsStr, uuid: Uuid, several: bool, extension: &OsStr) -> Vec<OsString> {
+    let et_al = if several { ET_AL } else { "" };
+    let end = |middle: &str| {
+        [middle.as_bytes(), et_al.as_bytes(), STREAM.as_bytes(), extension.as_bytes()].concat()
     };
-    let names = vec![name(""), name(&with_uuid)];
-    let bytes = first.as_bytes();
-    let legal = !bytes.is_empty() && !bytes.iter().any(|c| matches!(c, b'/' | 0));
-    match legal && names.iter().all(|name| name.len() <= NAME_MAX) {
-        true => Ok(names),
-        false => Err(DumpError::BadName { name: first.to_os_string() }),
+    let (plain, with_uuid) = (end(""), end(&format!(".{uuid}")));
+    let whole = Some(first.as_bytes()).filter(|name| name.len() + plain.len() <= NAME_MAX);
+    let cut = cut(first.as_bytes(), NAME_MAX.saturating_sub(with_uuid.len()));
+    let names = whole.map(|name| [name, &plain].concat()).into_iter();
+    names.chain([[cut, &with_uuid].concat()]).map(OsString::from_vec).collect()
+}
+
+const ET_AL: &str = "_et-al";
+const STREAM: &str = ".btrfs_stream";
+
+/// Fails where something cannot be appended to any name.
+pub(super) fn check_extension(extension: &OsStr) -> Result<(), DumpError> {
+    let bytes = extension.as_bytes();
+    let uuid = ".".len() + uuid::fmt::Hyphenated::LENGTH;
+    let fits = bytes.len() + uuid + ET_AL.len() + STREAM.len() <= NAME_MAX;
+    match fits && !bytes.iter().any(|c| matches!(c, b'/' | 0)) {
+        true => Ok(()),
+        false => Err(DumpError::BadExtension { extension: extension.to_os_string() }),
     }
+}
+
+/// The beginning of a name, of so many bytes at most and without half a character.
+fn cut(name: &[u8], length: usize) -> &[u8] {
+    let is_inside = |at: &usize| name.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    let mut ends = (0..=length.min(name.len())).rev();
+    let end = ends.find(|at| *at == name.len() || !is_inside(at)).unwrap_or(0);
+    &name[..end]
 }
 
 /// Whether nobody writes a temporary file any more.
@@ -163,13 +176,30 @@ mod tests {
     #[test]
     fn a_dump_is_named_after_its_first_volume_and_then_by_uuid() {
         let uuid = Uuid::from_u128(7);
-        let names =
-            |several, ext: &str| names(OsStr::new("day"), uuid, several, OsStr::new(ext)).unwrap();
-        assert_eq!(names(false, "")[0], "day.btrfs_stream");
-        assert_eq!(names(true, ".zst")[0], "day_et-al.btrfs_stream.zst");
-        assert_eq!(names(false, "")[1], format!("day.{uuid}.btrfs_stream").as_str());
-        assert!(super::names(OsStr::new("a/b"), uuid, false, OsStr::new("")).is_err());
-        assert!(super::names(OsStr::new(&"x".repeat(250)), uuid, false, OsStr::new("")).is_err());
+        let names = |first: &str, several, ext: &str| {
+            names(OsStr::new(first), uuid, several, OsStr::new(ext))
+        };
+        assert_eq!(names("day", false, "")[0], "day.btrfs_stream");
+        assert_eq!(names("day", true, ".zst")[0], "day_et-al.btrfs_stream.zst");
+        assert_eq!(names("day", false, "")[1], format!("day.{uuid}.btrfs_stream").as_str());
+        assert_eq!(names(&"x".repeat(242), false, "")[0].len(), 255);
+        let long = names(&"x".repeat(243), false, "");
+        assert_eq!(long, [format!("{}.{uuid}.btrfs_stream", "x".repeat(205)).as_str()]);
+        // No character is cut in two.
+        let long = names(&"ä".repeat(127), false, "");
+        assert_eq!(long, [format!("{}.{uuid}.btrfs_stream", "ä".repeat(102)).as_str()]);
+        let bytes = super::names(OsStr::from_bytes(&[0x80; 255]), uuid, true, OsStr::new(".z"));
+        assert!(bytes.iter().all(|name| name.len() <= 255));
+    }
+
+    #[test]
+    fn an_extension_is_part_of_a_name() {
+        for good in ["", ".zst", "~", &"x".repeat(199)] {
+            check_extension(OsStr::new(good)).unwrap();
+        }
+        for bad in ["/x", "a/b", "\0", &"x".repeat(200)] {
+            assert!(check_extension(OsStr::new(bad)).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! the dumps. The stream is read frame by frame on its way, so that no dump is ever published that is
 //! damaged or breaks off.
 
+mod directory;
 mod error;
 mod file;
 mod pipeline;
@@ -12,12 +13,12 @@ mod stages;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use btrsync_stream::{Command, Frame, FrameReader};
+use btrsync_stream::{Begun, FrameReader};
 
 pub use self::error::DumpError;
 pub(crate) use self::file::DumpFile;
@@ -171,7 +172,8 @@ impl Sink {
         match &self.target {
             DumpTarget::Directory { path, extension, create } => {
                 let path = path.join(below);
-                let dir = open_directory(&path, *create)?;
+                file::check_extension(extension)?;
+                let dir = directory::open(&path, *create)?;
                 DumpFile::remove_leftovers(&dir, &path)?;
                 self.to_file(flow, &dir, &path, extension, meta)
             }
@@ -179,7 +181,7 @@ impl Sink {
                 let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
                 let output = file.try_clone().map_err(DumpError::Write)?;
                 let stages = Stages::start(self.pipeline.as_ref(), output, flow.cancel())?;
-                copy(flow, stages)
+                copy(flow, stages, meta)
             }
         }
     }
@@ -195,50 +197,39 @@ impl Sink {
         let uuid = meta.uuids.first().copied().flatten().unwrap_or_default();
         let dump = DumpFile::create(dir, path, uuid)?;
         let stages = Stages::start(self.pipeline.as_ref(), dump.writer()?, flow.cancel())?;
-        let received = copy(flow, stages)?;
+        let received = copy(flow, stages, meta)?;
         let Some(first) = received.first() else { return Ok(received) };
-        let names = file::names(&first.name, first.uuid, received.len() > 1, extension)?;
+        let names = file::names(&first.name, first.uuid, received.len() > 1, extension);
         dump.publish(&names)?;
         Ok(received)
     }
 }
 
-fn open_directory(path: &Path, create: bool) -> Result<File, DumpError> {
-    let failed = |what| move |source| DumpError::Io { what, path: path.to_path_buf(), source };
-    if create {
-        std::fs::create_dir_all(path).map_err(failed("create the directory"))?;
-    }
-    File::open(path).map_err(failed("open the directory"))
-}
-
-/// Copies all streams of a flow, checking each frame, and returns the subvolumes in them.
-fn copy(flow: Flow, mut stages: Stages) -> Result<Vec<Received>, DumpError> {
+/// Copies all streams of a flow, checking each frame, and returns the subvolumes in them: just those
+/// that were announced, if any were.
+fn copy(flow: Flow, mut stages: Stages, meta: &StreamMeta) -> Result<Vec<Received>, DumpError> {
     let mut frames = FrameReader::new(flow);
     let mut received = Vec::new();
     while let Some(frame) = frames.next_frame()? {
+        if let Some(begun) = frame.begun()? {
+            meta.expect(received.len(), begun.uuid).map_err(DumpError::Announced)?;
+            received.push(named(begun)?);
+        }
         if let Some(header) = frame.header() {
             stages.write(&header.encode())?;
         }
-        received.extend(begun(&frame)?);
         stages.write(frame.raw())?;
     }
+    meta.complete(received.len()).map_err(DumpError::Announced)?;
     stages.finish()?;
     Ok(received)
 }
 
-/// Returns the subvolume that a frame begins, if it does.
-fn begun(frame: &Frame<'_>) -> Result<Option<Received>, DumpError> {
-    if !frame.kind().names_subvolume() {
-        return Ok(None);
-    }
-    match Command::decode(frame)? {
-        Command::Subvol { path, uuid, .. } | Command::Snapshot { path, uuid, .. } => {
-            let name = OsString::from_vec(path.to_vec());
-            match name.as_bytes().contains(&b'/') {
-                true => Err(DumpError::BadName { name }),
-                false => Ok(Some(Received { name, uuid })),
-            }
-        }
-        _ => Ok(None),
+/// Reads the name of a subvolume, which must be one that a file can be named after.
+fn named(begun: Begun<'_>) -> Result<Received, DumpError> {
+    let name = OsString::from_vec(begun.name.to_vec());
+    match begun.name.is_empty() || begun.name.iter().any(|c| matches!(c, b'/' | 0)) {
+        true => Err(DumpError::BadName { name }),
+        false => Ok(Received { name, uuid: begun.uuid }),
     }
 }
