@@ -5,10 +5,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
-
 use super::error::DumpError;
-use crate::process::{Words, kill_tree};
+use crate::process::{self, Words, kill_tree};
 use crate::text::escaped;
 
 /// A running program, or what has become of it. Dropped, it is killed with all that it has started.
@@ -36,7 +34,7 @@ impl Stage {
             .stderr(stderr.stdio().map_err(failed)?)
             .spawn()
             .map_err(failed)?;
-        match (child.stdin.take(), handle(&child)) {
+        match (child.stdin.take(), process::handle(&child)) {
             (Some(input), Ok(handle)) => {
                 Ok((Self { name, child, handle, stderr, end: None }, input.into()))
             }
@@ -84,9 +82,4 @@ impl Drop for Stage {
             kill_tree(&mut self.child);
         }
     }
-}
-
-fn handle(child: &Child) -> io::Result<OwnedFd> {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    Ok(pidfd_open(pid.ok_or(io::ErrorKind::InvalidInput)?, PidfdFlags::empty())?)
 }
