@@ -41,7 +41,8 @@ pub(super) fn list(shell: &Shell, path: &Path) -> Result<Listing, RootError> {
         let answer = shell.ask(&Script::new(LIST).arg(path))?;
         match read(&answer) {
             Ok(listing) => return Ok(listing),
-            Err(TextError::Changed { .. }) if attempts < ATTEMPTS => {}
+            // A rename between the listings can look like a text that is not understood.
+            Err(_) if attempts < ATTEMPTS => {}
             Err(error) => {
                 return Err(shell.garbled("btrfs subvolume list", &error.to_string()).into());
             }
