@@ -18,6 +18,7 @@ use super::apply_error::{Applied, ApplyError, Told};
 use super::clone::{self, Range};
 use super::create::Creation;
 use super::error::ReceiveError;
+use super::root::Root;
 use super::source::{Named, Sources};
 use super::tree::{Tree, timestamps};
 use super::{attributes, data};
@@ -29,7 +30,7 @@ pub(super) struct Applier {
     uuid: Uuid,
     decompress: bool,
     creation: Option<(Creation, Place)>,
-    root_times: Option<Timestamps>,
+    root: Root,
 }
 
 /// Where a command stands.
@@ -48,7 +49,9 @@ impl Applier {
         root_times: Option<Timestamps>,
         decompress: bool,
     ) -> Applied<Self> {
-        Ok(Self { tree: Tree::new(root)?, uuid, decompress, creation: None, root_times })
+        let tree = Tree::new(root)?;
+        let root = Root::close(&tree.root().file, root_times)?;
+        Ok(Self { tree, uuid, decompress, creation: None, root })
     }
 
     /// Applies a command.
@@ -67,6 +70,7 @@ impl Applier {
                 self.creation = Some((creation, place));
                 Ok(())
             }
+            None if path_of(command).is_empty() => self.change_root(command, sources),
             None => self.change(command, sources),
         });
         applied.map_err(|error| place.failed(path_of(command), error))
@@ -87,6 +91,21 @@ impl Applier {
         Ok(renamed.map(drop))
     }
 
+    /// Puts off what opens the root to others, and its times.
+    fn change_root(&mut self, command: &Command<'_>, sources: &mut Sources<'_>) -> Applied<()> {
+        let root = &mut self.root;
+        match *command {
+            Command::Chmod { mode, .. } => root.set_mode(mode),
+            Command::Chown { uid, gid, .. } => root.set_owner(uid, gid)?,
+            Command::SetXattr { name, value, .. } => {
+                root.set_attribute(self.tree.root(), name, value)?;
+            }
+            Command::Utimes { atime, mtime, .. } => root.times = Some(timestamps(atime, mtime)?),
+            _ => self.change(command, sources)?,
+        }
+        Ok(())
+    }
+
     fn change(&mut self, command: &Command<'_>, sources: &mut Sources<'_>) -> Applied<()> {
         let tree = &mut self.tree;
         match *command {
@@ -96,7 +115,7 @@ impl Applier {
             Command::Rmdir { path } => remove(tree, path, AtFlags::REMOVEDIR),
             Command::SetXattr { path, name, value } => tree.node(path)?.set_attribute(name, value),
             Command::RemoveXattr { path, name } => tree.node(path)?.remove_attribute(name),
-            Command::Chmod { path, mode } => tree.node(path)?.set_mode(mode),
+            Command::Chmod { path, mode } => tree.set_mode(path, mode),
             Command::Chown { path, uid, gid } => tree.node(path)?.set_owner(uid, gid),
             Command::Utimes { path, atime, mtime, .. } => {
                 self.set_times(path, timestamps(atime, mtime)?)
@@ -131,10 +150,6 @@ impl Applier {
     }
 
     fn set_times(&mut self, path: &[u8], times: Timestamps) -> Applied<()> {
-        if path.is_empty() {
-            self.root_times = Some(times);
-            return Ok(());
-        }
         let node = self.tree.node(path)?;
         if node.is_dir() {
             node.set_times_later(times);
@@ -169,9 +184,10 @@ impl Applier {
     /// Does what was put off; returns the root directory, and the times that it gets.
     pub(super) fn finish(mut self) -> Result<(Tree, Option<Timestamps>), ReceiveError> {
         self.create(&Command::End)?;
-        let place = Place { command: CommandKind::Utimes, offset: 0 };
-        self.tree.settle().map_err(|error| place.failed(b"", error))?;
-        Ok((self.tree, self.root_times))
+        let place = Place { command: CommandKind::End, offset: 0 };
+        let settled = self.root.open(&self.tree.root().file).and_then(|()| self.tree.settle());
+        settled.map_err(|error| place.failed(b"", error))?;
+        Ok((self.tree, self.root.times))
     }
 }
 

@@ -14,8 +14,8 @@ use super::apply_error::{Applied, ApplyError, Told};
 use super::node::{Access, Node};
 use super::tree::Tree;
 
-/// Closed to all others until the stream says who may.
-const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
+/// Of what is no file, until the stream says more.
+const NODE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// A new entry that is not made yet.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Creation {
         match &self.what {
             What::File => {
                 let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-                let fd = openat(above, name, flags, FILE_MODE).told("create the file")?;
+                let fd = openat(above, name, flags, tree.new_mode()).told("create the file")?;
                 tree.hold(path, Node::made(fd, FileType::RegularFile, Access::Write));
             }
             What::Directory => {
@@ -79,7 +79,7 @@ impl Creation {
             }
             What::Link(target) => symlinkat(&target[..], above, name).told("create the link")?,
             What::Special(kind, device) => {
-                mknodat(above, name, *kind, FILE_MODE, *device).told("create it")?;
+                mknodat(above, name, *kind, NODE_MODE, *device).told("create it")?;
             }
         }
         if strip { tree.node(path)?.strip() } else { Ok(()) }

@@ -19,6 +19,7 @@ mod error;
 mod locks;
 mod meta;
 mod node;
+mod root;
 mod source;
 mod stage;
 mod tree;

@@ -39,6 +39,15 @@ pub(super) struct Node {
     inherited: Cell<Option<bool>>,
     /// Whether nothing was set on it since it was made here.
     plain: Cell<bool>,
+    fresh: Cell<Option<Fresh>>,
+}
+
+/// What a new entry has.
+#[derive(Debug, Clone, Copy)]
+struct Fresh {
+    uid: u32,
+    gid: u32,
+    mode: u32,
 }
 
 impl Node {
@@ -50,6 +59,7 @@ impl Node {
             times: RefCell::new(None),
             inherited: Cell::new(None),
             plain: Cell::new(false),
+            fresh: Cell::new(None),
         }
     }
 
@@ -65,31 +75,44 @@ impl Node {
     }
 
     pub(super) fn set_owner(&self, uid: u32, gid: u32) -> Applied<()> {
-        for (what, value) in [("the owner", uid), ("the group", gid)] {
-            // The kernel takes this for "leave it as it is".
-            if value == u32::MAX {
-                return Err(ApplyError::Value { what, value: value.into() });
-            }
+        check_owner(uid, gid)?;
+        let fresh = self.fresh()?;
+        if fresh.is_some_and(|fresh| (fresh.uid, fresh.gid) == (uid, gid)) {
+            return Ok(());
         }
-        if self.plain.get() {
-            let stat = fstat(&self.file).told("look at it")?;
-            if (stat.st_uid, stat.st_gid) == (uid, gid) {
-                return Ok(());
-            }
-        }
+        self.fresh.set(fresh.map(|fresh| Fresh { uid, gid, ..fresh }));
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
         chownat(&self.file, c"", uid, gid, AtFlags::EMPTY_PATH).told("set the owner")
     }
 
     pub(super) fn set_mode(&self, mode: u32) -> Applied<()> {
+        let mode = mode & 0o7777;
+        if self.fresh()?.is_some_and(|fresh| fresh.mode == mode) {
+            return Ok(());
+        }
         self.plain.set(false);
-        let mode = Mode::from_raw_mode(mode & 0o7777);
+        let mode = Mode::from_raw_mode(mode);
         match self.access {
             Access::Name if self.kind == FileType::Symlink => Err(Errno::OPNOTSUPP),
             Access::Name => chmod(own_path(self.file.as_fd()), mode),
             _ => fchmod(&self.file, mode),
         }
         .told("set the permissions")
+    }
+
+    /// Owner and permissions of an entry that was made here and has nothing more yet: what is right
+    /// already need not be set.
+    fn fresh(&self) -> Applied<Option<Fresh>> {
+        if !self.plain.get() {
+            return Ok(None);
+        }
+        if let Some(known) = self.fresh.get() {
+            return Ok(Some(known));
+        }
+        let stat = fstat(&self.file).told("look at it")?;
+        let fresh = Fresh { uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode & 0o7777 };
+        self.fresh.set(Some(fresh));
+        Ok(Some(fresh))
     }
 
     /// Sets the times at once.
@@ -171,6 +194,16 @@ impl Node {
         }
         Ok(())
     }
+}
+
+/// Checks that an owner and a group are some: the kernel takes these for "leave it as it is".
+pub(super) fn check_owner(uid: u32, gid: u32) -> Applied<()> {
+    for (what, value) in [("the owner", uid), ("the group", gid)] {
+        if value == u32::MAX {
+            return Err(ApplyError::Value { what, value: value.into() });
+        }
+    }
+    Ok(())
 }
 
 /// What a directory hands on.

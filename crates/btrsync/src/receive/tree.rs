@@ -9,7 +9,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
-use rustix::fs::{FileType, OFlags, Timestamps};
+use rustix::fs::{FileType, Mode, OFlags, Timestamps};
 
 use super::apply_error::{Applied, ApplyError, Told};
 use super::confine::{self, is_at_or_below};
@@ -35,6 +35,9 @@ pub(super) struct Tree {
     files: Vec<(Box<[u8]>, Rc<Node>)>,
     clock: u64,
     pub(super) locks: Locks,
+    /// The permissions of a new file: those that the last one got, which the next most often gets too.
+    /// The root is closed meanwhile.
+    new_mode: Mode,
 }
 
 #[derive(Debug)]
@@ -58,6 +61,7 @@ impl Tree {
             files: Vec::new(),
             clock: 0,
             locks,
+            new_mode: Mode::RUSR | Mode::WUSR,
         })
     }
 
@@ -214,6 +218,18 @@ impl Tree {
         let flags = if access == Access::Write { OFlags::RDWR } else { OFlags::RDONLY };
         let file = confine::reopen(&node.file, flags).told("open the file")?;
         Ok(self.hold(path, Node::found(file, FileType::RegularFile, access)))
+    }
+
+    pub(super) fn set_mode(&mut self, path: &[u8], mode: u32) -> Applied<()> {
+        let node = self.node(path)?;
+        if node.kind == FileType::RegularFile {
+            self.new_mode = Mode::from_raw_mode(mode & 0o777);
+        }
+        node.set_mode(mode)
+    }
+
+    pub(super) fn new_mode(&self) -> Mode {
+        self.new_mode
     }
 
     /// Gives all directories their times, but for the root, whose come last; and what refuses changes

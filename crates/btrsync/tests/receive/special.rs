@@ -3,14 +3,15 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 
+use btrsync::receive::{Directory, ReceiveOptions, StreamMeta, Watch, receive};
 use btrsync_stream::{Command, Version};
 use btrsync_testutil::{Compare, LoopFs, assert_identical, btrfs, require_btrfs};
 
 use crate::script::{MADE, Script};
-use crate::support::{FORMS, accepted, refused, send};
+use crate::support::{FORMS, accepted, names, refused, send};
 
 fn run(program: &str, args: &[&OsStr]) {
     let status = Process::new(program).args(args).status().unwrap();
@@ -35,6 +36,55 @@ fn the_root_keeps_its_times_and_gets_its_attributes() {
     for name in ["one", "two"] {
         let compare = Compare::default().atime(true);
         compare.assert_identical(&from.path().join(name), &to.path().join(name));
+    }
+}
+
+/// While it is received nobody else can enter, and then it has what its source has, an ACL too.
+#[test]
+fn the_root_is_closed_until_the_end() {
+    require_btrfs!();
+    let (from, to) = (LoopFs::new(), LoopFs::new());
+    let origin = from.path().join("origin");
+    btrfs::create_subvolume(&origin);
+    let set_acl = |user| {
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(&origin, "system.posix_acl_access", &acl(user), flags).unwrap();
+    };
+    let mut parent = None;
+    for (name, change) in [("one", 0), ("two", 1), ("three", 2), ("four", 3)] {
+        match change {
+            0 => std::os::unix::fs::chown(&origin, Some(1234), Some(5678)).unwrap(),
+            1 => set_acl(1234),
+            2 => set_acl(4321),
+            _ => rustix::fs::removexattr(&origin, "system.posix_acl_access").unwrap(),
+        }
+        fs::write(origin.join(name), name).unwrap();
+        let snap = from.path().join(name);
+        btrfs::snapshot_ro(&origin, &snap);
+        let bytes = send(&snap, parent.as_deref(), &[]);
+        let mut closed = Closed(to.path().to_path_buf(), 0);
+        let into = Directory::open(to.path()).unwrap();
+        let (meta, options) = (StreamMeta::default(), ReceiveOptions::default());
+        receive(&bytes[..], &into, &meta, options, &mut closed).unwrap();
+        assert!(closed.1 > 3, "{} commands", closed.1);
+        Compare::default().atime(true).assert_identical(&snap, &to.path().join(name));
+        parent = Some(snap);
+    }
+}
+
+/// Looks at the staging subvolume before each command.
+struct Closed(PathBuf, u32);
+
+impl Watch for Closed {
+    fn command(&mut self, _: &Command<'_>, _: u64) {
+        let staging = names(&self.0)
+            .into_iter()
+            .find(|name| name.as_encoded_bytes().starts_with(b".btrsync-"));
+        if let Some(staging) = staging {
+            let metadata = fs::metadata(self.0.join(staging)).unwrap();
+            assert_eq!((metadata.mode() & 0o777, metadata.uid()), (0o700, 0));
+            self.1 += 1;
+        }
     }
 }
 
