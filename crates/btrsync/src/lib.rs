@@ -6,6 +6,7 @@
 //!
 //! - [`btrfs`]: subvolumes as values, the COW forest, the difference of two forests.
 //! - [`receive`]: send streams, received into a directory.
+//! - [`verify`]: whether two subvolumes hold the same.
 //! - [`sync`]: the plan, the transfers and their hooks.
 //! - [`sync::root`]: what one side can do; [`sync::root::default_root`] gives the one for a protocol.
 //! - [`mod@send`]: single send streams, as the `btrfs send` program makes them.
@@ -45,6 +46,7 @@ pub mod sync;
 mod temporary;
 pub mod text;
 mod thread;
+pub mod verify;
 
 /// The codec of the send stream; its errors are part of ours.
 pub use btrsync_stream as stream;

@@ -65,7 +65,7 @@ pub(super) fn is_at_or_below(path: &[u8], above: &[u8]) -> bool {
 }
 
 /// Opens a directory below another, however long its path is.
-pub(super) fn directory(base: BorrowedFd<'_>, path: &[u8]) -> rustix::io::Result<OwnedFd> {
+pub(crate) fn directory(base: BorrowedFd<'_>, path: &[u8]) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY;
     let mut above = None;
     let mut rest = path;
@@ -82,8 +82,12 @@ fn at<'a>(above: &'a Option<OwnedFd>, base: BorrowedFd<'a>) -> BorrowedFd<'a> {
     above.as_ref().map_or(base, AsFd::as_fd)
 }
 
-/// Opens what stands at a short path below a directory.
-fn beneath(base: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
+/// Opens what stands at a short path below a directory, not through a mount.
+pub(crate) fn beneath(
+    base: BorrowedFd<'_>,
+    path: &[u8],
+    flags: OFlags,
+) -> rustix::io::Result<OwnedFd> {
     let path = if path.is_empty() { b"." } else { path };
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     loop {
@@ -134,7 +138,7 @@ pub(super) fn reopen(found: impl AsFd, flags: OFlags) -> rustix::io::Result<File
 
 /// The path of a descriptor of this process. The calls that take only paths follow it to what is
 /// open, and no further.
-pub(super) fn own_path(fd: BorrowedFd<'_>) -> String {
+pub(crate) fn own_path(fd: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 

@@ -10,7 +10,7 @@ mod apply_error;
 mod attributes;
 mod begin;
 mod clone;
-mod confine;
+pub(crate) mod confine;
 mod create;
 mod data;
 mod decode;

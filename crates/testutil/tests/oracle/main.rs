@@ -1,6 +1,7 @@
 //! The oracle's own tests; it is trusted because of the table in `rows`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panic")]
 
+mod each;
 mod pair;
 mod rows;
 

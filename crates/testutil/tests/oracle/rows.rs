@@ -1,22 +1,22 @@
 //! One row per kind of difference: what is changed in one of two equal trees, and the lines that
-//! must result, no more and no less. Times are made equal again after each change.
+//! must result, no more and no less. Times are made equal again after each change. Whatever else compares
+//! trees is held against the same rows.
 
 use std::fs;
 use std::os::unix::fs::{chown, lchown};
 use std::path::Path;
 
-use btrsync_testutil::{LoopFs, differences, require_btrfs};
 use rustix::fs::FileType;
 
 use crate::pair::{
-    chmod, directory_to_file, file_to_tree, fix_times, latin, no_xattr, open, pair, remove, renode,
-    retarget, swap, take_away, unlink_from_group, write_at, xattr,
+    chmod, directory_to_file, file_to_tree, latin, no_xattr, open, remove, renode, retarget, swap,
+    take_away, unlink_from_group, write_at, xattr,
 };
 
-type Row = (&'static str, fn(&Path), &'static [&'static str]);
+pub(crate) type Row = (&'static str, fn(&Path), &'static [&'static str]);
 
 #[rustfmt::skip]
-const CONTENT_AND_NAMES: &[Row] = &[
+pub(crate) const CONTENT_AND_NAMES: &[Row] = &[
     ("nothing", |_| {}, &[]),
     ("first byte", |d| write_at(&d.join("file"), 0),
         &["file: content: differs first in the block at 0"]),
@@ -52,7 +52,7 @@ const CONTENT_AND_NAMES: &[Row] = &[
 ];
 
 #[rustfmt::skip]
-const ATTRIBUTES: &[Row] = &[
+pub(crate) const ATTRIBUTES: &[Row] = &[
     ("mode", |d| chmod(&d.join("file"), 0o640), &["file: mode: source 0644, dest 0640"]),
     ("setuid", |d| chmod(&d.join("file"), 0o4644), &["file: mode: source 0644, dest 4644"]),
     ("setgid", |d| chmod(&d.join("file"), 0o2644), &["file: mode: source 0644, dest 2644"]),
@@ -93,24 +93,3 @@ const ATTRIBUTES: &[Row] = &[
     ("hard link outside", |d| fs::hard_link(d.join("file"), d.with_file_name("out")).unwrap(),
         &["file: nlink: source 1, dest 2"]),
 ];
-
-fn check(rows: &[Row]) {
-    require_btrfs!();
-    let fs = LoopFs::new();
-    for (number, (what, change, expected)) in rows.iter().enumerate() {
-        let (left, right) = pair(&fs, &number.to_string());
-        change(&right);
-        fix_times(&right);
-        assert_eq!(&differences(&left, &right), expected, "{what}");
-    }
-}
-
-#[test]
-fn each_difference_in_content_and_names_is_reported_alone() {
-    check(CONTENT_AND_NAMES);
-}
-
-#[test]
-fn each_difference_in_attributes_is_reported_alone() {
-    check(ATTRIBUTES);
-}

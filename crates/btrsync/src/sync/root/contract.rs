@@ -11,6 +11,7 @@ use super::error::RootError;
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{Received, StreamMeta};
 use crate::sync::plan::Step;
+use crate::verify::{DigestOptions, Digests};
 use crate::{Cancel, Flow};
 
 /// The end of an operation that has been started; it must be awaited to know how it ended.
@@ -93,6 +94,22 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
         path: &Path,
         meta: StreamMeta,
     ) -> Result<Completion<Vec<Received>>, RootError>;
+
+    /// Reads a subvolume in full where it is, and returns the digests of it.
+    ///
+    /// # Errors
+    ///
+    /// [`RootError::Unsupported`] where this root has no way to; where anything of the subvolume cannot
+    /// be read; where it is not read-only, or was changed meanwhile.
+    async fn digest(
+        &self,
+        vol: &Subvolume,
+        options: DigestOptions,
+        cancel: &Cancel,
+    ) -> Result<Box<dyn Digests>, RootError> {
+        let _ = (vol, options, cancel);
+        Err(RootError::Unsupported { root: self.name(), operation: "digest subvolumes" })
+    }
 }
 
 /// Which subvolumes a root lists.

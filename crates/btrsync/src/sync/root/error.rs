@@ -10,6 +10,7 @@ use super::dump::DumpError;
 use super::ssh::BadAddress;
 use crate::receive::ReceiveError;
 use crate::text::escaped;
+use crate::verify::VerifyError;
 
 /// The failure of an operation on a root.
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +146,9 @@ pub enum RootError {
     /// A stream could not be dumped.
     #[error(transparent)]
     Dump(#[from] DumpError),
+    /// A subvolume could not be digested or compared.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// A stream file cannot be used.
     #[error("{} is not a usable stream file: {source}", escaped(path))]
     StreamFile {
@@ -212,6 +216,7 @@ impl RootError {
             Self::Command(error) => error.raw_os_error(),
             Self::Receive(error) => error.raw_os_error(),
             Self::Dump(error) => error.raw_os_error(),
+            Self::Verify(error) => error.raw_os_error(),
             _ => None,
         }
     }
@@ -223,6 +228,7 @@ impl RootError {
             Self::Cancelled
                 | Self::Receive(ReceiveError::Cancelled)
                 | Self::Dump(DumpError::Cancelled)
+                | Self::Verify(VerifyError::Cancelled)
         )
     }
 

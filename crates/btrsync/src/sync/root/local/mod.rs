@@ -3,6 +3,7 @@
 //! Paths come from a listing that may be old by the time they are opened; so what is opened is
 //! always compared with what was listed before anything is done with it.
 
+mod digest;
 mod directory;
 mod list;
 mod locate;
@@ -21,10 +22,11 @@ use self::lock::Locks;
 use super::contract::{BtrfsRoot, Completion, Look, RootFactory, RootOptions, SendRequest};
 use super::error::RootError;
 use super::{on_thread, start};
-use crate::Flow;
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{self, ReceiveOptions, Received, StreamMeta, Unwatched};
 use crate::text::escaped;
+use crate::verify::{DigestOptions, Digests};
+use crate::{Cancel, Flow};
 
 /// Makes roots on this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -132,5 +134,16 @@ impl BtrfsRoot for LocalRoot {
             let received = receive::receive(flow, &into, &meta, options, &mut Unwatched);
             received.map_err(RootError::from)
         })
+    }
+
+    async fn digest(
+        &self,
+        vol: &Subvolume,
+        options: DigestOptions,
+        cancel: &Cancel,
+    ) -> Result<Box<dyn Digests>, RootError> {
+        let (vol, cancel) = (vol.clone(), cancel.clone());
+        let tree = self.blocking(move |shared| digest::digest(shared, &vol, options, &cancel));
+        Ok(Box::new(tree.await?))
     }
 }

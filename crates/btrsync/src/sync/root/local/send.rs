@@ -56,7 +56,7 @@ pub(super) fn run(sends: &[Sending], writer: &OwnedFd, cancel: &Cancel) -> Resul
 }
 
 /// Opens a subvolume where it was listed.
-fn open_vol(shared: &Shared, vol: &Subvolume) -> Result<File, RootError> {
+pub(super) fn open_vol(shared: &Shared, vol: &Subvolume) -> Result<File, RootError> {
     let path = shared.path.join(&vol.path);
     let dir =
         open::directory_below(&shared.dir, &vol.path).map_err(|source| match source.kind() {
@@ -89,12 +89,12 @@ fn check_by_id(shared: &Shared, vol: &Subvolume) -> Result<(), RootError> {
     }
 }
 
-fn info(dir: impl AsFd, path: &Path) -> Result<kernel::Info, RootError> {
+pub(super) fn info(dir: impl AsFd, path: &Path) -> Result<kernel::Info, RootError> {
     kernel::info(dir).map_err(|source| RootError::Show { path: path.to_path_buf(), source })
 }
 
 /// Checks that a subvolume is the one that was listed, unchanged and still read-only.
-fn same(vol: &Subvolume, info: &kernel::Info, path: PathBuf) -> Result<(), RootError> {
+pub(super) fn same(vol: &Subvolume, info: &kernel::Info, path: PathBuf) -> Result<(), RootError> {
     if info.id != vol.id || info.uuid != vol.uuid {
         return Err(RootError::Replaced { path });
     }
