@@ -88,6 +88,33 @@ async fn a_clone_source_is_cloned_from() {
     assert_identical(&from.path().join("cloning"), &to.path().join("cloning"));
 }
 
+/// What a stream builds on may stand elsewhere below the root, if the caller knows of it.
+#[tokio::test]
+async fn a_parent_elsewhere_must_be_announced() {
+    require_btrfs!();
+    let (from, to) = (LoopFs::new(), LoopFs::new());
+    bulk(from.path(), "origin", "one", 1000);
+    fs::write(from.path().join("origin/new"), b"new").unwrap();
+    btrfs::snapshot_ro(&from.path().join("origin"), &from.path().join("two"));
+    fs::create_dir_all(to.path().join("elsewhere")).unwrap();
+    fs::create_dir_all(to.path().join("in")).unwrap();
+    let (src, dst) = (root(from.path()).await, root(to.path()).await);
+    let (one, two) = (listed(&src, "one").await, listed(&src, "two").await);
+    let full = stream(&src, &one, None).await;
+    receive(&dst, full, "elsewhere", StreamMeta::default()).await.unwrap();
+    let incremental = stream(&src, &two, Some(&one)).await;
+    let refused = receive(&dst, incremental.clone(), "in", StreamMeta::default()).await;
+    let error = refused.unwrap_err().to_string();
+    assert!(
+        error.ends_with("elsewhere/one is not below the directory that is received into"),
+        "{error}"
+    );
+    assert!(entries(&to.path().join("in")).is_empty());
+    let announced = StreamMeta { sources: vec![one], ..StreamMeta::default() };
+    receive(&dst, incremental, "in", announced).await.unwrap();
+    assert_identical(&from.path().join("two"), &to.path().join("in/two"));
+}
+
 #[tokio::test]
 async fn several_streams_in_one_flow() {
     require_btrfs!();
