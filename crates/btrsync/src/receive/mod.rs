@@ -25,7 +25,10 @@ mod stage;
 mod tree;
 mod wall;
 
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::Read;
+use std::path::PathBuf;
 
 use btrsync_stream::{Command, CommandKind, Frame, FrameReader};
 
@@ -67,6 +70,40 @@ pub fn receive(
     options: ReceiveOptions,
     watch: &mut dyn Watch,
 ) -> Result<Vec<Received>, ReceiveError> {
+    run(input, into, meta, options, watch, false).map(|(received, _)| received)
+}
+
+/// Receives all streams of an input without giving what they make a name: it can be looked at, and is
+/// deleted when the result is dropped.
+pub(crate) fn rehearse<'a>(
+    input: impl Read + Send,
+    into: &'a Directory,
+    meta: &StreamMeta,
+) -> Result<Vec<Rehearsed<'a>>, ReceiveError> {
+    let options = ReceiveOptions::default();
+    run(input, into, meta, options, &mut Unwatched, true).map(|(_, rehearsed)| rehearsed)
+}
+
+/// A subvolume that was received to be looked at. Dropped, it leaves nothing behind.
+#[derive(Debug)]
+pub(crate) struct Rehearsed<'a> {
+    /// Its root directory.
+    pub(crate) root: File,
+    pub(crate) path: PathBuf,
+    _stage: Stage<'a>,
+}
+
+/// What came of the streams of an input.
+type Ended<'a> = (Vec<Received>, Vec<Rehearsed<'a>>);
+
+fn run<'a>(
+    input: impl Read + Send,
+    into: &'a Directory,
+    meta: &StreamMeta,
+    options: ReceiveOptions,
+    watch: &mut dyn Watch,
+    rehearsal: bool,
+) -> Result<Ended<'a>, ReceiveError> {
     let elsewhere = Sources::new(into, &meta.sources).announced_elsewhere();
     wall::behind(into, &elsewhere, || {
         let mut frames = match options.terminate_on_end {
@@ -78,9 +115,11 @@ pub fn receive(
             meta,
             options,
             watch,
+            rehearsal,
             sources: Sources::new(into, &meta.sources),
             current: None,
             done: Vec::new(),
+            rehearsed: Vec::new(),
         };
         while let Some(frame) = frames.next_frame()? {
             if receiver.take(&frame)? {
@@ -91,14 +130,17 @@ pub fn receive(
     })
 }
 
-struct Receiver<'a> {
-    into: &'a Directory,
+struct Receiver<'d, 'a> {
+    into: &'d Directory,
     meta: &'a StreamMeta,
     options: ReceiveOptions,
     watch: &'a mut dyn Watch,
+    /// Whether nothing gets a name.
+    rehearsal: bool,
     sources: Sources<'a>,
-    current: Option<Current<'a>>,
+    current: Option<Current<'d>>,
     done: Vec<Received>,
+    rehearsed: Vec<Rehearsed<'d>>,
 }
 
 /// A subvolume on its way. Dropped, it leaves nothing behind.
@@ -108,7 +150,7 @@ struct Current<'a> {
     identity: Identity,
 }
 
-impl Receiver<'_> {
+impl<'d> Receiver<'d, '_> {
     /// Takes a command; returns whether it was the last that is wanted.
     fn take(&mut self, frame: &Frame<'_>) -> Result<bool, ReceiveError> {
         let command = Command::decode(frame)?;
@@ -135,7 +177,10 @@ impl Receiver<'_> {
     fn begin(&mut self, command: &Command<'_>) -> Result<(), ReceiveError> {
         let Begin { name, identity, parent } = Begin::of(command)?;
         self.meta.expect(self.done.len(), identity.uuid)?;
-        let stage = Stage::new(self.into, name, identity.uuid)?;
+        let stage = match self.rehearsal {
+            true => Stage::nameless(self.into, identity.uuid),
+            false => Stage::new(self.into, name, identity.uuid)?,
+        };
         let parent = parent.map(|named| self.sources.subvolume(named)).transpose();
         let parent = parent.map_err(ReceiveError::Parent)?;
         let root = stage.create(parent.as_deref())?;
@@ -153,15 +198,33 @@ impl Receiver<'_> {
         let Some(current) = self.current.take() else { return Ok(()) };
         let Current { applier, stage, identity } = current;
         let (tree, times) = applier.finish()?;
-        stage.seal(&tree.root().file, identity, times.as_ref())?;
-        let name = stage.publish()?;
+        let root = &tree.root().file;
+        let name = match self.rehearsal {
+            true => {
+                stage.freeze(root, times.as_ref())?;
+                self.rehearsed.push(Rehearsed::new(root, stage)?);
+                OsString::new()
+            }
+            false => {
+                stage.seal(root, identity, times.as_ref())?;
+                stage.publish()?
+            }
+        };
         self.done.push(Received { name, uuid: identity.uuid });
         Ok(())
     }
 
-    fn end(mut self) -> Result<Vec<Received>, ReceiveError> {
+    fn end(mut self) -> Result<Ended<'d>, ReceiveError> {
         self.finish()?;
         self.meta.complete(self.done.len())?;
-        Ok(self.done)
+        Ok((self.done, self.rehearsed))
+    }
+}
+
+impl<'a> Rehearsed<'a> {
+    fn new(root: &File, stage: Stage<'a>) -> Result<Self, ReceiveError> {
+        let path = stage.staging_path();
+        let failed = |source| ReceiveError::Io { what: "open", path: path.clone(), source };
+        Ok(Self { root: root.try_clone().map_err(failed)?, path, _stage: stage })
     }
 }

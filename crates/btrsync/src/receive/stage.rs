@@ -52,8 +52,14 @@ impl<'a> Stage<'a> {
             Ok(_) => return Err(ReceiveError::Exists { path }),
             Err(error) => return Err(io("look at", path, error)),
         }
-        let staging = staging_name(uuid);
-        Ok(Self { into, name, staging, published: false })
+        let mut stage = Self::nameless(into, uuid);
+        stage.name = name;
+        Ok(stage)
+    }
+
+    /// One that is never published.
+    pub(super) fn nameless(into: &'a Directory, uuid: Uuid) -> Self {
+        Self { into, name: OsString::new(), staging: staging_name(uuid), published: false }
     }
 
     /// Makes the staging subvolume: empty, or as a snapshot of the parent. Returns its root directory.
@@ -78,15 +84,30 @@ impl<'a> Stage<'a> {
         identity: Identity,
         times: Option<&Timestamps>,
     ) -> Result<(), ReceiveError> {
-        kernel::sync(dir).map_err(|e| self.kernel("write to disk", e))?;
-        if let Some(times) = times {
-            futimens(dir, times).map_err(|e| io("set the times of", self.staging_path(), e))?;
-        }
+        self.settle(dir, times)?;
         let marked = |e| self.kernel("complete", e);
         let Identity { uuid, ctransid: stransid } = identity;
         let received = kernel::Received { uuid, stransid, stime: kernel::Timestamp::default() };
         kernel::set_received(dir, received).map_err(marked)?;
         kernel::set_read_only(dir, true).map_err(marked)
+    }
+
+    /// Puts on disk what was received, and keeps it as it is, but does not say that it was received.
+    pub(super) fn freeze(
+        &self,
+        dir: &File,
+        times: Option<&Timestamps>,
+    ) -> Result<(), ReceiveError> {
+        self.settle(dir, times)?;
+        kernel::set_read_only(dir, true).map_err(|e| self.kernel("complete", e))
+    }
+
+    fn settle(&self, dir: &File, times: Option<&Timestamps>) -> Result<(), ReceiveError> {
+        kernel::sync(dir).map_err(|e| self.kernel("write to disk", e))?;
+        if let Some(times) = times {
+            futimens(dir, times).map_err(|e| io("set the times of", self.staging_path(), e))?;
+        }
+        Ok(())
     }
 
     /// Gives the subvolume its name, and returns that when it is durable.

@@ -4,6 +4,7 @@ mod hooks;
 
 mod job;
 mod observer;
+mod pairs;
 mod plan;
 mod progress;
 mod reason;
@@ -17,6 +18,7 @@ pub use crate::btrfs::{Problem, usable_parent};
 pub use hooks::Hooks;
 pub use job::{Done, Job};
 pub use observer::{Observer, Quiet};
+pub use pairs::Pair;
 pub use plan::{Plan, PlanOptions, Step, plan};
 pub use progress::ProgressTransfer;
 pub use reason::{Full, Reason};

@@ -105,6 +105,10 @@ impl BtrSync {
         (self.src.as_ref(), self.dst.as_ref())
     }
 
+    pub(super) fn hooks_of(&self, options: &SyncOptions) -> Hooks {
+        options.hooks.or(&self.hooks)
+    }
+
     pub(super) fn diff(&self, src: &Forest, dst: &Forest) -> Diff {
         Diff::new(src, dst, &self.src_keys, &self.dst_keys)
     }
@@ -114,7 +118,7 @@ impl BtrSync {
         let diff = self.diff(src, dst);
         let how =
             PlanOptions { batch: options.batch, transfer_existing: options.transfer_existing };
-        plan(src, dst, &diff, &options.hooks.or(&self.hooks), how)
+        plan(src, dst, &diff, &self.hooks_of(options), how)
     }
 
     /// Synchronises: plans, and runs the plan. Errors are told to `trans` and counted.
@@ -139,7 +143,7 @@ impl BtrSync {
         options: &SyncOptions,
     ) -> Outcome {
         let mut run = Run { outcome: Outcome::default(), stopped: false };
-        let hooks = options.hooks.or(&self.hooks);
+        let hooks = self.hooks_of(options);
         match options.cancel.clone().map_or_else(Cancel::new, Ok) {
             Ok(cancel) => {
                 let parallel = options.parallel.map(|wanted| self.at_once(wanted));

@@ -27,7 +27,7 @@ mod spool;
 mod tree;
 mod walk;
 
-pub use check::verify;
+pub use check::{Stream, verify, verify_stream};
 pub use compare::{Verdict, compare};
 pub use difference::{Difference, What};
 pub use digest::Digest;

@@ -110,6 +110,25 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
         let _ = (vol, options, cancel);
         Err(RootError::Unsupported { root: self.name(), operation: "digest subvolumes" })
     }
+
+    /// Starts to receive the stream of one subvolume into the directory `path`, not to keep it: when the
+    /// completion yields the digests of what the stream makes, that is gone again.
+    ///
+    /// # Errors
+    ///
+    /// [`RootError::Unsupported`] where this root has no way to; else as [`BtrfsRoot::receive`] and
+    /// [`BtrfsRoot::digest`].
+    async fn replay(
+        &self,
+        flow: Flow,
+        path: &Path,
+        meta: StreamMeta,
+        options: DigestOptions,
+        cancel: &Cancel,
+    ) -> Result<Completion<Box<dyn Digests>>, RootError> {
+        let _ = (flow, path, meta, options, cancel);
+        Err(RootError::Unsupported { root: self.name(), operation: "replay streams" })
+    }
 }
 
 /// Which subvolumes a root lists.

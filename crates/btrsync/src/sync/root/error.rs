@@ -239,7 +239,7 @@ impl RootError {
             Self::Send { .. } | Self::StreamPipe { .. } => self.raw_os_error() == Some(EPIPE),
             Self::Receive(error) => error.is_end_of_flow(),
             Self::Dump(error) => error.is_end_of_flow(),
-            Self::Cancelled => true,
+            Self::Cancelled | Self::Verify(VerifyError::Cancelled) => true,
             _ => false,
         }
     }

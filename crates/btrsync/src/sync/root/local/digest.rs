@@ -6,9 +6,10 @@
 use super::super::error::RootError;
 use super::Shared;
 use super::send::{info, open_vol, same};
-use crate::Cancel;
 use crate::btrfs::Subvolume;
-use crate::verify::{DigestOptions, Tree};
+use crate::receive::{self, Directory, StreamMeta};
+use crate::verify::{DigestOptions, Digests, Tree};
+use crate::{Cancel, Flow};
 
 /// Digests a subvolume that was listed.
 pub(super) fn digest(
@@ -22,4 +23,18 @@ pub(super) fn digest(
     let tree = Tree::read(&dir, &path, options, cancel)?;
     same(vol, &info(&dir, &path)?, path)?;
     Ok(tree)
+}
+
+/// Digests what the stream of one subvolume makes, and deletes it.
+pub(super) fn replay(
+    flow: Flow,
+    into: &Directory,
+    meta: &StreamMeta,
+    options: DigestOptions,
+    cancel: &Cancel,
+) -> Result<Box<dyn Digests>, RootError> {
+    let made = receive::rehearse(flow, into, meta)?;
+    let missing = || receive::ReceiveError::TooFew { received: 0, announced: 1 };
+    let made = made.first().ok_or_else(missing)?;
+    Ok(Box::new(Tree::read(&made.root, &made.path, options, cancel)?))
 }

@@ -146,4 +146,17 @@ impl BtrfsRoot for LocalRoot {
         let tree = self.blocking(move |shared| digest::digest(shared, &vol, options, &cancel));
         Ok(Box::new(tree.await?))
     }
+
+    async fn replay(
+        &self,
+        flow: Flow,
+        path: &Path,
+        meta: StreamMeta,
+        options: DigestOptions,
+        cancel: &Cancel,
+    ) -> Result<Completion<Box<dyn Digests>>, RootError> {
+        let (path, cancel) = (path.to_path_buf(), cancel.clone());
+        let into = self.blocking(move |shared| directory::open_locked(shared, &path)).await?;
+        start(move || digest::replay(flow, &into, &meta, options, &cancel))
+    }
 }
