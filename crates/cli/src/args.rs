@@ -4,15 +4,14 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use btrsync::sync::root::{Pipeline, Scope, SshOptions};
-use clap::builder::{TypedValueParser, ValueParser};
-use clap::{ArgAction, Parser, ValueEnum};
+use btrsync::sync::root::Pipeline;
+use clap::builder::TypedValueParser;
+use clap::{ArgAction, Parser};
 
 use crate::amount;
-use crate::places::Side;
+use crate::shared_args::{Machines, SELECTION, Selection};
 
 const EXAMPLES: &str = "\
 Sources:
@@ -60,13 +59,8 @@ pub(crate) struct Args {
     #[arg(value_name = "DESTINATION", required = true)]
     pub(crate) destination: OsString,
 
-    /// Leave out subvolumes that match GLOB, relative to the directory of SOURCE
-    #[arg(short = 'x', long, value_name = "GLOB", help_heading = SELECTION)]
-    pub(crate) exclude: Vec<OsString>,
-
-    /// Send only subvolumes that match GLOB, relative to the directory of SOURCE
-    #[arg(short, long, value_name = "GLOB", help_heading = SELECTION)]
-    pub(crate) include: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
 
     /// Also send subvolumes that the destination has
     #[arg(short = 'f', long, help_heading = SELECTION)]
@@ -76,11 +70,6 @@ pub(crate) struct Args {
     #[arg(short = 'I', long, help_heading = SELECTION)]
     pub(crate) incremental_only: bool,
 
-    /// Which subvolumes are seen: all below the subvolume of SOURCE; strict: those directly in it;
-    /// isolated: those, and relations among them alone
-    #[arg(long, value_name = "SCOPE", default_value = "all", help_heading = SELECTION, value_parser = scopes())]
-    pub(crate) scope: Scope,
-
     /// Create DESTINATION if it does not exist
     #[arg(short, long, help_heading = DESTINATION)]
     pub(crate) create_destpath: bool,
@@ -89,29 +78,8 @@ pub(crate) struct Args {
     #[arg(short, long, help_heading = DESTINATION)]
     pub(crate) replicate_dirs: bool,
 
-    /// Run btrfs with sudo, on both sides
-    #[arg(short, long, help_heading = MACHINES)]
-    sudo: bool,
-
-    /// Run btrfs with sudo at SOURCE
-    #[arg(long, help_heading = MACHINES)]
-    sudo_src: bool,
-
-    /// Run btrfs with sudo at DESTINATION
-    #[arg(long, help_heading = MACHINES)]
-    sudo_dest: bool,
-
-    /// Log in with the private key in FILE
-    #[arg(long, value_name = "FILE", help_heading = MACHINES)]
-    ssh_identity: Option<PathBuf>,
-
-    /// Read FILE in place of the user's ssh configuration
-    #[arg(long, value_name = "FILE", help_heading = MACHINES)]
-    ssh_config: Option<PathBuf>,
-
-    /// Let ssh compress what it sends
-    #[arg(long, help_heading = MACHINES)]
-    ssh_compress: bool,
+    #[command(flatten)]
+    pub(crate) machines: Machines,
 
     /// Write the streams to files in DIR; DESTINATION is only compared against
     #[arg(short, long, value_name = "DIR", help_heading = DUMPS)]
@@ -185,9 +153,7 @@ pub(crate) struct Args {
     version: Option<bool>,
 }
 
-const SELECTION: &str = "What is sent";
 const DESTINATION: &str = "Where to";
-const MACHINES: &str = "Other machines and other users";
 const DUMPS: &str = "Streams instead of subvolumes";
 const RUN: &str = "How";
 const OUTPUT: &str = "What is told";
@@ -213,25 +179,6 @@ impl Args {
         self.output_pipe.is_some() && self.output_dir.is_none()
     }
 
-    /// Whether commands of a side run with sudo.
-    pub(crate) fn sudo(&self, side: Side) -> bool {
-        self.sudo
-            || match side {
-                Side::Source => self.sudo_src,
-                Side::Destination => self.sudo_dest,
-            }
-    }
-
-    /// Adds what the arguments say of ssh.
-    pub(crate) fn ssh(&self, options: SshOptions) -> SshOptions {
-        SshOptions {
-            identity_file: self.ssh_identity.clone(),
-            config_file: self.ssh_config.clone(),
-            compression: self.ssh_compress,
-            ..options
-        }
-    }
-
     pub(crate) fn mode(&self) -> Mode {
         match (self.dry_run, self.no_confirm) {
             (true, _) => Mode::Tell,
@@ -239,23 +186,6 @@ impl Args {
             _ => Mode::Ask,
         }
     }
-}
-
-/// The names of [`Scope`], which belongs to the library and so cannot derive them.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ScopeName {
-    All,
-    Strict,
-    Isolated,
-}
-
-fn scopes() -> ValueParser {
-    let named = |name| match name {
-        ScopeName::All => Scope::All,
-        ScopeName::Strict => Scope::Strict,
-        ScopeName::Isolated => Scope::Isolated,
-    };
-    clap::builder::EnumValueParser::<ScopeName>::new().map(named).into()
 }
 
 fn wait(text: &str) -> Result<Wait, String> {

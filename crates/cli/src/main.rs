@@ -16,6 +16,7 @@ mod places;
 mod prompt;
 mod report;
 mod select;
+mod shared_args;
 mod signals;
 mod size;
 mod target;

@@ -12,8 +12,8 @@ use btrsync::sync::root::{
 };
 
 use crate::advice::Failure;
-use crate::args::Args;
 use crate::location::{self, Location};
+use crate::shared_args::Machines;
 
 /// On which side of a sync a place is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,21 +75,21 @@ impl Place {
 /// Finds places.
 #[derive(Debug)]
 pub(crate) struct Places<'a> {
-    args: &'a Args,
+    machines: &'a Machines,
     cancel: Cancel,
     connections: tokio::sync::Mutex<HashMap<SshOptions, Ssh>>,
     sudo: Arc<Sudo>,
 }
 
 impl<'a> Places<'a> {
-    pub(crate) fn new(args: &'a Args, cancel: &Cancel) -> Self {
+    pub(crate) fn new(machines: &'a Machines, cancel: &Cancel) -> Self {
         let sudo = Arc::new(Sudo::new(cancel.clone()));
-        Self { args, cancel: cancel.clone(), connections: Default::default(), sudo }
+        Self { machines, cancel: cancel.clone(), connections: Default::default(), sudo }
     }
 
     /// Finds the place that an argument names, and looks what is there.
     pub(crate) async fn find(&self, argument: &OsStr, side: Side) -> Result<Place, Failure> {
-        let sudo = self.args.sudo(side);
+        let sudo = self.machines.sudo(side);
         match location::parse(argument)? {
             Location::Here(path) => {
                 let factory = self.here(sudo);
@@ -100,7 +100,7 @@ impl<'a> Places<'a> {
                 Ok(Place { factory, path, look, host: None })
             }
             Location::There(SshAddress { options, path }) => {
-                let options = self.args.ssh(options);
+                let options = self.machines.ssh(options);
                 let ssh = self.connection(&options).await;
                 let factory = if sudo { ssh.with_sudo().await? } else { ssh };
                 let look = factory.look(&path).await?;

@@ -10,9 +10,9 @@ use btrsync::sync::root::{self, BtrfsRoot, Look, RootError, RootOptions, Scope};
 use btrsync::text::escaped;
 
 use crate::advice::Failure;
-use crate::args::Args;
 use crate::glob::{Glob, is_pattern, quote};
 use crate::places::{Place, Places, Side};
+use crate::shared_args::Selection;
 
 /// A source: its root, and what of it is to be sent.
 #[derive(Debug)]
@@ -51,15 +51,15 @@ impl Source {
     pub(crate) async fn find(
         argument: &OsStr,
         places: &Places<'_>,
-        args: &Args,
+        selection: &Selection,
     ) -> Result<Self, Failure> {
         let place = places.find(argument, Side::Source).await?;
-        let options = RootOptions { scope: args.scope, ..RootOptions::default() };
+        let options = RootOptions { scope: selection.scope, ..RootOptions::default() };
         let found = Found::new(&place)?;
         let (root, base) = place.factory.get_root(&found.path, &options).await?;
         let what = found.what(&base)?;
-        let filter = Filter::new(args, &what, &found, &base)?;
-        let (argument, scope) = (argument.to_os_string(), args.scope);
+        let filter = Filter::new(selection, &what, &found, &base)?;
+        let (argument, scope) = (argument.to_os_string(), selection.scope);
         Ok(Self { root, what, argument, filter, place, base: found.path, scope })
     }
 
@@ -187,7 +187,12 @@ fn below(base: &Path, pattern: &[u8]) -> Result<Glob, Failure> {
 
 impl Filter {
     /// Globs are relative to the directory that SOURCE names; that of a pattern may be a pattern.
-    fn new(args: &Args, what: &What, found: &Found, base: &Path) -> Result<Self, Failure> {
+    fn new(
+        selection: &Selection,
+        what: &What,
+        found: &Found,
+        base: &Path,
+    ) -> Result<Self, Failure> {
         let base = if matches!(what, What::Exactly(_)) { Path::new("") } else { base };
         let within = match &found.kind {
             Kind::Pattern(pattern) => {
@@ -197,8 +202,8 @@ impl Filter {
         };
         let compile = |glob: &OsString| below(base, &[within, glob.as_bytes()].concat());
         Ok(Self {
-            include: args.include.iter().map(compile).collect::<Result<_, _>>()?,
-            exclude: args.exclude.iter().map(compile).collect::<Result<_, _>>()?,
+            include: selection.include.iter().map(compile).collect::<Result<_, _>>()?,
+            exclude: selection.exclude.iter().map(compile).collect::<Result<_, _>>()?,
         })
     }
 

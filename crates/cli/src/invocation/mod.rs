@@ -78,7 +78,7 @@ enum Next {
 
 impl Invocation<'_> {
     async fn run(&self, summary: &mut Summary) -> Result<Exit, Failure> {
-        let places = Places::new(self.args, &self.cancel);
+        let places = Places::new(&self.args.machines, &self.cancel);
         let ended = self.all(&places, summary).await;
         places.close().await;
         ended
@@ -89,7 +89,7 @@ impl Invocation<'_> {
         let target = Target::find(places, self.args).await?;
         let mut sources = Vec::new();
         for argument in &self.args.sources {
-            sources.push(Source::find(argument, places, self.args).await?);
+            sources.push(Source::find(argument, places, &self.args.selection).await?);
         }
         for source in &sources {
             check::different_places(source, &target)?;
