@@ -183,11 +183,13 @@ impl Machine {
         self.space.processes()
     }
 
-    /// Finds a process by a part of its command line.
+    /// Finds a process by the beginning of its command line, else by a part of it.
     #[must_use]
     #[track_caller]
     pub fn process(&self, words: &str) -> Option<u32> {
-        self.processes().into_iter().find(|one| one.command.contains(words)).map(|one| one.pid)
+        let all = self.processes();
+        let begins = all.iter().find(|one| one.command.starts_with(words));
+        begins.or(all.iter().find(|one| one.command.contains(words))).map(|one| one.pid)
     }
 
     /// Hides a mount from this machine.

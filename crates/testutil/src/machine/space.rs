@@ -86,13 +86,18 @@ impl Space {
         let mine = must("look at", "a namespace", mine);
         let entries = must("list", "/proc", fs::read_dir("/proc")).flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        // A dead one that only waits to be noticed has no namespace any more.
-        pids.filter(|pid: &u32| {
+        let in_here = |pid: &u32| {
             fs::read_link(format!("/proc/{pid}/ns/pid")).is_ok_and(|its: PathBuf| its == mine)
-        })
-        .map(|pid| Process { pid, command: command_line(pid) })
-        .collect()
+        };
+        let living = pids.filter(in_here).filter(|pid| is_alive(*pid));
+        living.map(|pid| Process { pid, command: command_line(pid) }).collect()
     }
+}
+
+/// Whether a process is more than an entry that nobody has asked for.
+fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 fn command_line(pid: u32) -> String {
