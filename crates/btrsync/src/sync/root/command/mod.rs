@@ -94,7 +94,7 @@ struct Shared {
     path: PathBuf,
     options: RootOptions,
     locks: Mutex<Locks>,
-    /// Where the subvolumes are that a stream may name as its parent, as of the last listing.
+    /// Where the subvolumes are that a stream may name as its parent.
     places: Mutex<HashMap<Uuid, PathBuf>>,
 }
 
@@ -195,9 +195,14 @@ struct Receiving {
 }
 
 impl Receiving {
-    /// Where the last listing had a subvolume.
+    /// Where the last listing had a subvolume, or where it was received since then.
     fn path_of(&self, uuid: Uuid) -> Option<PathBuf> {
         lock(&self.shared.places).get(&uuid).cloned()
+    }
+
+    /// Takes note of a subvolume that was received.
+    fn holds(&self, received: &Received) {
+        lock(&self.shared.places).insert(received.uuid, self.path.join(&received.name));
     }
 }
 

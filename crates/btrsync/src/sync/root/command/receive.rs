@@ -109,14 +109,9 @@ impl Receiver<'_> {
 
     /// A stream says nothing of a root directory that has not changed; then its times are its parent's.
     fn times_of_parent(&self, parent: Uuid) -> Option<(Timespec, Timespec)> {
-        let path = self.path_of(parent)?;
+        let path = self.into.path_of(parent)?;
         // A `stat` that knows no fractions costs the time of one directory, not the transfer.
         self.into.shell.ask(&Script::new(TIMES).arg(path)).ok().and_then(|answer| times(&answer))
-    }
-
-    fn path_of(&self, uuid: Uuid) -> Option<std::path::PathBuf> {
-        let received = self.done.iter().find(|done| done.uuid == uuid);
-        received.map(|done| self.into.path.join(&done.name)).or_else(|| self.into.path_of(uuid))
     }
 
     fn pass(&mut self, frame: &Frame<'_>) -> Result<(), RootError> {
@@ -139,6 +134,7 @@ impl Receiver<'_> {
         current.session.flush()?;
         let done = Received { name: current.name.clone(), uuid: current.identity.uuid };
         self.publish(current)?;
+        self.into.holds(&done);
         self.done.push(done);
         Ok(())
     }
