@@ -16,6 +16,7 @@ use crate::sync::root::error::RootError;
 const FIND: &str =
     r#"r find "$1" -mindepth 1 -maxdepth 1 -name '.btrsync-*.partial' -inum 256 -print0"#;
 const DELETE: &str = r#"for p; do r btrfs subvolume delete "$p" >&2; done"#;
+const READ_ONLY: &str = r#"r btrfs property get -t subvol "$1" ro"#;
 const MKDIR: &str = r#"r mkdir -p -- "$1""#;
 
 const ENOENT: i32 = 2;
@@ -50,10 +51,19 @@ impl Shared {
         if place.mount.point.starts_with(&self.path) && place.mount.point != self.path {
             return Err(RootError::OtherMount { path });
         }
-        match place.mount.is_read_only {
-            true => Err(RootError::ReadOnly { path, what: "the filesystem" }),
+        if place.mount.is_read_only {
+            return Err(RootError::ReadOnly { path, what: "the filesystem" });
+        }
+        match !place.is_writable && self.is_read_only(&place.existing)? {
+            true => Err(RootError::ReadOnly { path, what: "the subvolume" }),
             false => Ok(()),
         }
+    }
+
+    /// Whether it is the subvolume that keeps us from writing to a directory.
+    fn is_read_only(&self, dir: &Path) -> Result<bool, RootError> {
+        let (root, _) = Place::ask(&self.shell, dir)?.into_root(&self.shell)?;
+        Ok(self.shell.ask(&Script::new(READ_ONLY).arg(root))?.starts_with(b"ro=true"))
     }
 
     /// Locks a directory, and removes what dead runs have left in it.

@@ -16,7 +16,7 @@ use super::script::Script;
 const ROOT_INODE: u64 = 256;
 
 /// Prints, each with a NUL behind it: the kind, the part that exists without symbolic links, the part that
-/// does not, and the inode numbers from there up; then the table of mounts. `$2` tells whether `~` is
+/// does not, whether it can be written to, and the inode numbers from there up; then the table of mounts. `$2` tells whether `~` is
 /// the home directory.
 const LOOK: &str = r#"
 p=$1
@@ -41,7 +41,8 @@ q=$(try readlink -f -- "$e" && echo x) || exit
 q=${q%?x}
 k=other
 if test -n "$m"; then k=missing; elif t -d "$q"; then k=directory; elif t -f "$q"; then k=file; fi
-printf '%s\0%s\0%s\0' "$k" "$q" "$m"
+w=; t -w "$q" && w=w
+printf '%s\0%s\0%s\0%s\0' "$k" "$q" "$m" "$w"
 d=$q; t -d "$d" || d=${d%/*}; d=${d:-/}
 set --
 while :; do set -- "$@" "$d"; test "$d" = / && break; d=${d%/*}; d=${d:-/}; done
@@ -58,6 +59,8 @@ pub(super) struct Place {
     pub(super) existing: PathBuf,
     /// The rest.
     pub(super) missing: PathBuf,
+    /// Whether the part that exists can be written to.
+    pub(super) is_writable: bool,
     /// The nearest subvolume at or above, within the mount.
     root: Option<PathBuf>,
     pub(super) mount: Mount,
@@ -74,10 +77,11 @@ impl Place {
     }
 
     fn read(answer: &[u8]) -> Option<Self> {
-        let mut fields = answer.splitn(5, |c| *c == 0);
+        let mut fields = answer.splitn(6, |c| *c == 0);
         let mut next = || fields.next();
         let (kind, existing, missing) = (next()?, path(next()?), path(next()?));
-        let (inodes, mounts) = (next()?, next()?);
+        let (writable, inodes, mounts) = (next()?, next()?, next()?);
+        let is_writable = !writable.is_empty();
         let dir = if kind == b"directory" || kind == b"missing" {
             existing.as_path()
         } else {
@@ -108,7 +112,7 @@ impl Place {
             b"directory" => Kind::Directory,
             _ => Kind::Other,
         };
-        Some(Self { kind, existing, missing, root, mount })
+        Some(Self { kind, existing, missing, is_writable, root, mount })
     }
 
     /// What this is as the answer to [`look`](super::super::RootFactory::look).
@@ -151,7 +155,7 @@ mod tests {
         3 2 0:30 /sub/dir /mnt/bind rw - btrfs /dev/sdb rw\n";
 
     fn place(kind: &str, existing: &str, missing: &str, inodes: &str) -> Option<Place> {
-        Place::read(format!("{kind}\0{existing}\0{missing}\0{inodes}\0{MOUNTS}").as_bytes())
+        Place::read(format!("{kind}\0{existing}\0{missing}\0w\0{inodes}\0{MOUNTS}").as_bytes())
     }
 
     #[test]
