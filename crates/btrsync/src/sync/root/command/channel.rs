@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::error::{CommandError, Ended};
 use super::script::Script;
+use super::session::{is_of_ssh, told};
 use crate::process::{Feed, Piped, Words};
 use crate::{Cancel, Flow};
 
@@ -121,11 +122,13 @@ impl Channel {
             return CommandError::Talk { host: self.host.clone(), source };
         }
         let status = match self.child.wait() {
-            Ok(status) => status.to_string(),
+            Ok(status) => status,
             Err(source) => return CommandError::Start { program: "ssh", source },
         };
         let (host, stderr) = (self.host.clone(), self.stderr.last(|_| false));
-        match self.remote {
+        let by_ssh = self.remote && is_of_ssh(status);
+        let status = told(status);
+        match by_ssh {
             true => CommandError::Ssh { host, status, stderr },
             false => CommandError::Failed { host, command: "sh".into(), status, stderr },
         }

@@ -7,6 +7,7 @@
 mod channel;
 mod directory;
 mod error;
+mod greeting;
 mod link;
 mod list;
 mod lock;
@@ -251,7 +252,8 @@ impl BtrfsRoot for CommandRoot {
     }
 
     async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {
-        send::send(&self.shared.shell, &self.shared.path, request)
+        let (script, cancel) = (send::script(&self.shared.path, request), request.cancel.clone());
+        self.blocking(move |shared| send::send(&shared.shell, &script, &cancel)).await
     }
 
     async fn receive(

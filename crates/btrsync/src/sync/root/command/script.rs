@@ -7,6 +7,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use super::greeting::GREETING;
+
 /// What every script can use: `r COMMAND…` runs a command with the rights of the run and ends the
 /// script where it fails, `t …` tests, `try …` runs with own rights first.
 const PRELUDE: &str = r#"
@@ -27,13 +29,14 @@ pub(super) const MANY: &str = r#"exec 3>&1; printf "\n%s ready\n" "$1"; while IF
 /// A script and its arguments.
 #[derive(Debug, Clone)]
 pub(super) struct Script {
+    greeting: &'static str,
     body: &'static str,
     arguments: Vec<Vec<u8>>,
 }
 
 impl Script {
     pub(super) fn new(body: &'static str) -> Self {
-        Self { body, arguments: Vec::new() }
+        Self { greeting: "", body, arguments: Vec::new() }
     }
 
     pub(super) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
@@ -45,6 +48,11 @@ impl Script {
         arguments.into_iter().fold(self, Self::arg)
     }
 
+    /// Lets the script say when it begins.
+    pub(super) fn greeting(self) -> Self {
+        Self { greeting: GREETING, ..self }
+    }
+
     /// Returns the line that a waiting shell reads. `mark` is text that no output can hold, `sudo` what
     /// is put before commands.
     pub(super) fn line(&self, mark: &str, sudo: &str) -> Vec<u8> {
@@ -54,6 +62,7 @@ impl Script {
             quote(argument, &mut text);
         }
         text.extend_from_slice(PRELUDE.as_bytes());
+        text.extend_from_slice(self.greeting.as_bytes());
         text.extend_from_slice(self.body.as_bytes());
         // A command substitution drops the newlines at the end, and a name could end in one.
         text.extend_from_slice(b"\n:");

@@ -8,7 +8,7 @@ use super::super::start;
 use super::Shell;
 use super::script::Script;
 use super::session::Session;
-use crate::Flow;
+use crate::{Cancel, Flow};
 
 /// `$1` is the number of options; behind them come the subvolumes, each with a stream of its own.
 const SEND: &str = r#"
@@ -18,21 +18,21 @@ v=$((n + 1))
 while test $v -le $#; do eval "r btrfs send $o \"\${$v}\""; v=$((v + 1)); done
 "#;
 
-/// Starts a send.
+/// Starts a send, and waits until it has begun.
 pub(super) fn send(
     shell: &Shell,
-    root: &Path,
-    request: SendRequest<'_>,
+    script: &Script,
+    cancel: &Cancel,
 ) -> Result<(Flow, Completion<()>), RootError> {
-    let script = script(root, request);
-    let (session, output) = shell.link.start(&script, shell.sudo, request.cancel)?;
-    let flow = Flow::new(output, request.cancel);
+    let (session, output) = shell.link.start(script, shell.sudo, cancel)?;
+    let flow = Flow::new(output, cancel);
     let abandoned = flow.abandoned();
     let sent = start(move || end(session, &abandoned))?;
     Ok((flow, sent))
 }
 
-fn script(root: &Path, request: SendRequest<'_>) -> Script {
+/// Returns what sends the subvolumes of a request.
+pub(super) fn script(root: &Path, request: SendRequest<'_>) -> Script {
     let parent = request.parent.into_iter().map(|vol| ("-p", vol));
     let clones = request.clones.iter().map(|vol| ("-c", vol));
     let mut options = Vec::new();

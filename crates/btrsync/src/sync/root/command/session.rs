@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus};
 
 use super::error::{CommandError, Ended};
+use super::greeting;
 use super::script::Script;
 use crate::process::{Feed, Piped, Words};
 use crate::{Cancel, Flow};
@@ -30,7 +31,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Starts a shell by `command`, which ends in [`ONE`](super::script::ONE), and gives it the script.
+    /// Starts a shell by `command`, which ends in [`ONE`](super::script::ONE), gives it the script, and
+    /// waits until that begins.
     pub(super) fn start(
         mut command: Command,
         script: &Script,
@@ -48,9 +50,11 @@ impl Session {
             remote: context.remote,
             cancel: context.cancel.clone(),
         };
-        let line = script.line(&session.mark, context.sudo);
+        let line = script.clone().greeting().line(&session.mark, context.sudo);
         session.write(&line)?;
         session.flush()?;
+        greeting::skip(&output, &session.mark, context.cancel)
+            .map_err(|error| session.explain(&error))?;
         Ok((session, output))
     }
 
@@ -102,7 +106,7 @@ impl Session {
     }
 
     fn failure(&mut self, status: ExitStatus) -> CommandError {
-        let by_ssh = self.remote && status.code().is_none_or(|code| code == SSH_FAILED);
+        let by_ssh = self.remote && is_of_ssh(status);
         if by_ssh && self.cancel.is_cancelled_within(super::channel::INTERRUPTED) {
             return CommandError::Cancelled;
         }
@@ -124,8 +128,13 @@ pub(super) struct Context<'a> {
     pub(super) cancel: &'a Cancel,
 }
 
+/// Whether it is ssh itself that ended like this, and not what it ran.
+pub(super) fn is_of_ssh(status: ExitStatus) -> bool {
+    status.code().is_none_or(|code| code == SSH_FAILED)
+}
+
 /// An exit code as a number, as the scripts of a channel tell it; anything else in words.
-fn told(status: ExitStatus) -> String {
+pub(super) fn told(status: ExitStatus) -> String {
     status.code().map_or_else(|| status.to_string(), |code| code.to_string())
 }
 
