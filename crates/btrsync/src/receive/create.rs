@@ -88,7 +88,7 @@ impl Creation {
 
 fn device_kind(mode: u32) -> Applied<FileType> {
     match FileType::from_raw_mode(mode) {
-        kind @ (FileType::CharacterDevice | FileType::BlockDevice) => Ok(kind),
+        kind @ (FileType::CharacterDevice | FileType::BlockDevice) if mode >> 16 == 0 => Ok(kind),
         _ => Err(ApplyError::Value { what: "the mode of a device", value: mode.into() }),
     }
 }

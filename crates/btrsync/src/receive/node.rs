@@ -86,7 +86,9 @@ impl Node {
     }
 
     pub(super) fn set_mode(&self, mode: u32) -> Applied<()> {
-        let mode = mode & 0o7777;
+        if mode & !0o7777 != 0 {
+            return Err(ApplyError::Value { what: "the permissions", value: mode.into() });
+        }
         if self.fresh()?.is_some_and(|fresh| fresh.mode == mode) {
             return Ok(());
         }
