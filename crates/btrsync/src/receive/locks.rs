@@ -43,7 +43,13 @@ impl Locks {
     }
 
     /// Protects the files of a subvolume; those that were removed meanwhile are gone.
+    ///
+    /// The root directory cannot be one of them: it would refuse the rename to the final name, and the
+    /// removal of what has failed.
     pub(super) fn restore(&mut self, root: &File) -> Applied<()> {
+        if self.0.contains_key(&confine::look(root).told("look at it")?.inode) {
+            return Err(ApplyError::Unsupported("an immutable root directory"));
+        }
         for (inode, protection) in self.0.drain() {
             let Some(path) = kernel::inode_path(root, inode)? else { continue };
             let path = path.as_os_str().as_bytes();
