@@ -94,7 +94,7 @@ fn zstd(data: &[u8], out: &mut [u8]) -> Option<()> {
 /// length never crosses the end of a sector of the compressed data.
 fn lzo(data: &[u8], out: &mut [u8], sector: usize) -> Option<()> {
     let (total, _) = split_length(data)?;
-    let data = data.get(..total)?;
+    let data = data.get(..total).filter(|data| data.len() > LENGTH)?;
     let mut at = LENGTH;
     let mut sectors = out.chunks_mut(sector);
     while at + LENGTH <= data.len() {
