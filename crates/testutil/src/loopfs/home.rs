@@ -27,7 +27,7 @@ static CURRENT: Mutex<Weak<Home>> = Mutex::new(Weak::new());
 
 /// One process's directory, locked while the value lives and removed with it.
 #[derive(Debug)]
-pub(super) struct Home {
+pub(crate) struct Home {
     dir: PathBuf,
     next: AtomicU32,
     _lock: OwnedFd,
@@ -35,7 +35,7 @@ pub(super) struct Home {
 
 impl Home {
     /// Returns this process's directory, made on first use, after sweeping what dead ones left.
-    pub(super) fn acquire() -> Arc<Self> {
+    pub(crate) fn acquire() -> Arc<Self> {
         let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(home) = current.upgrade() {
             return home;
@@ -64,7 +64,7 @@ impl Home {
     }
 
     /// Makes an empty directory for one filesystem.
-    pub(super) fn new_dir(&self) -> PathBuf {
+    pub(crate) fn new_dir(&self) -> PathBuf {
         let dir = self.shared().join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
         must("create", &dir, fs::create_dir(&dir));
         dir
@@ -81,7 +81,7 @@ impl Drop for Home {
 }
 
 /// Unmounts all below a directory, detaches its loop devices and removes it; complains on stderr.
-pub(super) fn clear(dir: &Path) {
+pub(crate) fn clear(dir: &Path) {
     // Never remove through a mount that is still there.
     if !mounts::unmount_below(dir) {
         return eprintln!("{} is left: still mounted", dir.display());

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::command::{output, program};
 use crate::must::must;
-use home::Home;
+pub(crate) use home::{Home, clear};
 
 pub use home::leftovers;
 
@@ -34,6 +34,7 @@ pub struct LoopFs {
     dir: PathBuf,
     point: PathBuf,
     device: PathBuf,
+    adopted: bool,
     extra_mounts: AtomicU32,
     // Last: the process directory can only go when this filesystem's directory is gone.
     _home: Arc<Home>,
@@ -45,6 +46,7 @@ pub struct Builder {
     size_mib: u64,
     mkfs_args: Vec<OsString>,
     mount_options: String,
+    adopted: Option<PathBuf>,
 }
 
 impl Builder {
@@ -69,6 +71,13 @@ impl Builder {
         self
     }
 
+    /// Takes an image that holds a filesystem, instead of making one; the file is moved.
+    #[must_use]
+    pub fn adopt(mut self, image: PathBuf) -> Self {
+        self.adopted = Some(image);
+        self
+    }
+
     /// Makes and mounts the filesystem; panics where that fails.
     #[must_use]
     #[track_caller]
@@ -80,13 +89,16 @@ impl Builder {
             point: dir.join("mnt"),
             dir,
             device: PathBuf::new(),
+            adopted: self.adopted.is_some(),
             extra_mounts: AtomicU32::new(0),
             _home: home,
         };
-        self.make_image(&fs.image());
+        match &self.adopted {
+            Some(image) => must("take", image, fs::rename(image, fs.image())),
+            None => self.make_image(&fs.image()),
+        }
         must("create", fs.path(), fs::create_dir(fs.path()));
-        self.mount(&fs);
-        fs.device = mounts::device_of(fs.path()).expect("a mounted filesystem has a device");
+        fs.device = mount_image(&fs.image(), &fs.point, &self.mount_options);
         fs
     }
 
@@ -100,14 +112,23 @@ impl Builder {
         let raced = |error: &str| error.contains("cannot check mount status");
         must("format", image, retry(&mut mkfs, raced));
     }
+}
 
-    fn mount(&self, fs: &LoopFs) {
-        let options = format!("loop,{}", self.mount_options);
-        let mut mount = mount_command(options.trim_end_matches(',').as_ref());
-        // Another process may take the free loop device that mount has found; the kernel's answer
-        // then depends on how far that one has come.
-        must("mount", &fs.point, retry(mount.arg(fs.image()).arg(&fs.point), |_| true));
-    }
+/// Mounts an image through a loop device and returns that.
+pub(crate) fn mount_image(image: &Path, point: &Path, options: &str) -> PathBuf {
+    let options = format!("loop,{options}");
+    let mut mount = mount_command(options.trim_end_matches(',').as_ref());
+    // Another process may take the free loop device that mount has found; the kernel's answer
+    // then depends on how far that one has come.
+    must("mount", point, retry(mount.arg(image).arg(point), |_| true));
+    mounts::device_of(point).expect("a mounted filesystem has a device")
+}
+
+/// Makes the kernel forget which filesystem a device held: it refuses an older state of one that it
+/// remembers.
+pub(crate) fn forget_device(device: &Path) {
+    // Fails where there is nothing to forget.
+    let _ = output(program("btrfs").args(["device", "scan", "--forget"]).arg(device));
 }
 
 /// Runs a command again, a little later each time, while it fails by a race.
@@ -142,7 +163,12 @@ impl LoopFs {
     /// Starts a filesystem with choices.
     #[must_use]
     pub fn builder() -> Builder {
-        Builder { size_mib: DEFAULT_SIZE_MIB, mkfs_args: Vec::new(), mount_options: String::new() }
+        Builder {
+            size_mib: DEFAULT_SIZE_MIB,
+            mkfs_args: Vec::new(),
+            mount_options: String::new(),
+            adopted: None,
+        }
     }
 
     /// Returns the mount point; it shows the top-level subvolume.
@@ -179,6 +205,15 @@ impl LoopFs {
         SubvolMount { point }
     }
 
+    /// Unmounts the filesystem and moves its image to `path`, for other ways of using it.
+    #[track_caller]
+    pub fn into_image(mut self, path: &Path) {
+        assert!(mounts::unmount_below(&self.dir), "{} stays mounted", self.point.display());
+        assert!(mounts::detach_below(&self.dir), "{} stays attached", self.image().display());
+        must("move", path, fs::rename(self.image(), path));
+        self.adopted = true;
+    }
+
     /// Changes mount options in place (`mount -o remount,OPTIONS`).
     #[track_caller]
     pub fn remount(&self, options: &str) {
@@ -193,7 +228,10 @@ impl LoopFs {
 
 impl Drop for LoopFs {
     fn drop(&mut self) {
-        home::clear(&self.dir);
+        clear(&self.dir);
+        if self.adopted {
+            forget_device(&self.device);
+        }
     }
 }
 
