@@ -7,6 +7,7 @@ use std::fmt::Display;
 
 use btrsync::receive::{ApplyError, SourceError};
 use btrsync::sync::root::{CommandError, DumpError, RootError};
+use btrsync::verify::VerifyError;
 use btrsync::{ReceiveError, stream};
 
 use crate::exit::Exit;
@@ -97,6 +98,13 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
         }
         RootError::NeedsParent { .. } => {
             "receive its parent first; only a new full stream does without"
+        }
+        RootError::Unsupported { .. } => {
+            "run it where both are mounted; what is on another machine cannot be digested from here"
+        }
+        RootError::Verify(VerifyError::Mounted { .. }) => "unmount that, and run again",
+        RootError::Verify(VerifyError::Spool { .. }) => {
+            "free some space in /var/tmp, and run again"
         }
         RootError::StreamFile { source: stream::Error::BadMagic { .. }, .. } => {
             "name a file made by 'btrfs send' or 'btrsync -o', plain or compressed with zstd"

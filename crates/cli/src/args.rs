@@ -41,10 +41,12 @@ Other commands, each with its own --help (a SOURCE of that name is written ./sen
   btrsync send       write send streams, as 'btrfs send'
   btrsync receive    receive them, as 'btrfs receive'
   btrsync inspect    show what a stream holds
+  btrsync verify     compare copies in full with their sources
 
 Exit codes:
   0 done, or nothing to do    1 failed, or declined    2 wrong usage
   3 some transfers failed     4 another run is using the destination
+  5 a copy differs            6 a copy could not be compared (both with --verify)
   130 interrupted";
 
 /// Replicates btrfs subvolumes and sends only the differences.
@@ -114,6 +116,10 @@ pub(crate) struct Args {
     #[arg(short = 'P', long, value_name = "N", num_args = 0..=1, require_equals = true,
         default_missing_value = "4", help_heading = RUN)]
     pub(crate) parallel: Option<NonZeroUsize>,
+
+    /// Then compare each copy in full with its source; a difference is a failure
+    #[arg(long, conflicts_with_all = ["output_dir", "output_pipe"], help_heading = RUN)]
+    pub(crate) verify: bool,
 
     /// Wait for another run that uses the destination, for SECONDS at most if given
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true,

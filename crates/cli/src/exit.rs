@@ -15,6 +15,10 @@ pub(crate) enum Exit {
     Partial,
     /// Another run holds the destination.
     Locked,
+    /// What was verified is not the same as its source, or is missing.
+    Different,
+    /// Something could not be verified, so nothing is known of it.
+    Unchecked,
     /// A signal ended the run.
     Interrupted,
 }
@@ -28,6 +32,8 @@ impl Exit {
             Self::Usage => 2,
             Self::Partial => 3,
             Self::Locked => 4,
+            Self::Different => 5,
+            Self::Unchecked => 6,
             Self::Interrupted => 130,
         }
     }
@@ -40,6 +46,8 @@ impl Exit {
             Self::Usage => "usage",
             Self::Partial => "partial",
             Self::Locked => "locked",
+            Self::Different => "different",
+            Self::Unchecked => "unchecked",
             Self::Interrupted => "interrupted",
         }
     }

@@ -6,6 +6,7 @@
 mod advice;
 mod amount;
 mod args;
+mod checking;
 mod command;
 mod exit;
 mod glob;

@@ -72,6 +72,11 @@ impl Source {
 
     /// Whether the parent of each volume is given and cannot be chosen.
     pub(crate) fn has_fixed_parents(&self) -> bool {
+        self.is_stream_file()
+    }
+
+    /// Whether this is a stream file, which has no tree of its own.
+    pub(crate) fn is_stream_file(&self) -> bool {
         self.place.is_stream_file()
     }
 

@@ -1,5 +1,6 @@
 //! The DESTINATION argument, and where streams go instead if they are to be dumped.
 
+use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,6 +44,18 @@ impl Target {
                 Ok(Self { root, path, place, dumps: true })
             }
         }
+    }
+
+    /// Finds the root of a destination that is there, to see all that it has: also what can be written.
+    pub(crate) async fn existing(
+        places: &Places<'_>,
+        destination: &OsStr,
+    ) -> Result<Self, Failure> {
+        let place = places.find(destination, Side::Destination).await?;
+        is_there("destination", &place.shown(), place.look.kind)?;
+        let options = RootOptions { readonly: false, ..RootOptions::default() };
+        let (root, path) = place.factory.get_root(&place.path, &options).await?;
+        Ok(Self { root, path, place, dumps: false })
     }
 }
 

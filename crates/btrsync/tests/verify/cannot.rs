@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use btrsync::Cancel;
 use btrsync::sync::root::RootError;
@@ -86,20 +87,34 @@ async fn a_cancelled_comparison_has_no_verdict() {
     assert!(error.is_cancelled(), "{error}");
 }
 
-#[tokio::test]
-async fn what_changed_since_it_was_listed_is_an_error() {
+/// Somebody makes it writable, writes and makes it read-only again, and does not stop.
+#[test]
+fn what_changes_while_it_is_read_is_an_error() {
     require_btrfs!();
     let fs = LoopFs::new();
     let path = fs.path().join("vol");
     btrfs::create_subvolume(&path);
-    btrfs::set_ro(&path, true);
-    let root = root(fs.path()).await.0;
-    let vol = vol(&root, "vol").await;
-    btrfs::set_ro(&path, false);
-    fs::write(path.join("new"), "new").unwrap();
+    fs::write(path.join("large"), Random::new(2).bytes(64 << 20)).unwrap();
     btrfs::set_ro(&path, true);
     btrfs::sync(fs.path());
-    let cancel = Cancel::new().unwrap();
-    let ended = root.digest(&vol, DigestOptions::default(), &cancel).await;
-    assert!(matches!(ended, Err(RootError::Changed { .. })), "{ended:?}");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let root = runtime.block_on(root(fs.path())).0;
+    let (vol, cancel) = (runtime.block_on(vol(&root, "vol")), Cancel::new().unwrap());
+    let digest = || runtime.block_on(root.digest(&vol, DigestOptions::default(), &cancel));
+    digest().unwrap();
+    let stop = AtomicBool::new(false);
+    let changed = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                btrfs::set_ro(&path, false);
+                fs::write(path.join("new"), "new").unwrap();
+                btrfs::set_ro(&path, true);
+            }
+        });
+        // Only what is seen before and after can tell it, so one such answer shows that both are looked at.
+        let changed = (0..100).any(|_| matches!(digest(), Err(RootError::Changed { .. })));
+        stop.store(true, Ordering::Relaxed);
+        changed
+    });
+    assert!(changed);
 }

@@ -1,4 +1,5 @@
-//! The commands beside the sync: `send`, `receive` and `inspect`, usable in place of the originals.
+//! The commands beside the sync: `send`, `receive` and `inspect`, usable in place of the originals, and
+//! `verify`.
 //!
 //! The first word decides. A SOURCE of such a name is still reached as `./send`, and only the very word
 //! counts, so no path and no option is ever taken for a command.
@@ -6,6 +7,7 @@
 mod inspect;
 mod receive;
 mod send;
+mod verify;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
@@ -25,6 +27,7 @@ pub(crate) fn run(mut args: impl Iterator<Item = OsString>) -> Option<Exit> {
         "inspect" => |args| parsed(args, "btrsync inspect", inspect::main),
         "receive" => |args| parsed(args, "btrsync receive", receive::main),
         "send" => |args| parsed(args, "btrsync send", send::main),
+        "verify" => |args| parsed(args, "btrsync verify", verify::main),
         _ => return None,
     };
     Some(run(args.collect()))
@@ -75,6 +78,7 @@ mod tests {
         super::inspect::Args::command().debug_assert();
         super::receive::Args::command().debug_assert();
         super::send::Args::command().debug_assert();
+        super::verify::Args::command().debug_assert();
     }
 
     #[test]

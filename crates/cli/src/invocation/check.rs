@@ -24,7 +24,7 @@ pub(super) fn different_places(source: &Source, target: &Target) -> Result<(), F
 }
 
 /// Tells a source that names nothing that can be sent.
-pub(super) async fn selects_something(source: &Source, src: &Forest) -> Result<(), Failure> {
+pub(crate) async fn selects_something(source: &Source, src: &Forest) -> Result<(), Failure> {
     if src.iter().any(|vol| source.what.names(vol)) {
         return Ok(());
     }

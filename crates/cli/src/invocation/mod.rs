@@ -1,6 +1,7 @@
 //! One invocation: find both sides, and for each source plan, show, ask, check and run.
 
-mod check;
+pub(crate) mod check;
+mod verify;
 mod wait;
 
 use std::sync::Arc;
@@ -99,7 +100,7 @@ impl Invocation<'_> {
                 return Ok(exit);
             }
         }
-        Ok(Exit::Done)
+        Ok(summary.checks.exit())
     }
 
     /// Does everything for one source.
@@ -142,6 +143,9 @@ impl Invocation<'_> {
         let begin = Instant::now();
         let outcome = sync.run(&plan, self.transferring(transfer).as_ref(), &options).await;
         summary.add(&outcome, begin.elapsed());
+        if self.args.verify && !self.interrupted.is_set() {
+            self.verify(&source, target, (&sync, &options), &outcome, summary).await?;
+        }
         Ok(self.after(&outcome, &watch, summary))
     }
 
@@ -194,6 +198,8 @@ impl Invocation<'_> {
     fn after(&self, outcome: &Outcome, watch: &Watch, summary: &Summary) -> Next {
         if self.interrupted.is_set() {
             Next::End(Exit::Interrupted)
+        } else if summary.checks.exit() == Exit::Different {
+            Next::End(Exit::Different)
         } else if outcome.is_success() {
             Next::Source
         } else if summary.done > 0 {

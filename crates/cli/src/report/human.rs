@@ -9,9 +9,11 @@ use btrsync::sync::{Done, Job, Step};
 use btrsync::text::escaped;
 
 use super::bars::Bars;
+use super::verdict;
 use super::{Preview, Report, Summary, write_line};
 use crate::advice::Failure;
 use crate::args::{Args, Mode};
+use crate::checking::{Checked, Found};
 use crate::exit::Exit;
 use crate::size;
 
@@ -175,6 +177,14 @@ impl Report for Human {
         self.say(&format!("{which} - Done ({amount})"));
     }
 
+    fn checked(&self, checked: &Checked) {
+        let lines = verdict::lines(checked);
+        match checked.found {
+            Found::Equal => lines.iter().for_each(|line| self.say(line)),
+            _ => lines.iter().for_each(|line| self.complain(&format!("btrsync: {line}"))),
+        }
+    }
+
     fn failure(&self, failure: &Failure, job: Option<&Job<'_>>) {
         if let (Progress::Bars(bars), Some(job)) = (&self.progress, job) {
             bars.end(job.step);
@@ -205,6 +215,9 @@ impl Report for Human {
             _ => format!("; {} failed, {} not begun", summary.failed, summary.left),
         };
         self.say(&format!("{sent}{rest}"));
+        if summary.checks.all() > 0 {
+            self.say(&verdict::sum(&summary.checks));
+        }
     }
 }
 

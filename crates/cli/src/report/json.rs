@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use btrsync::sync::{Done, Job, Step};
 use serde_json::{Map, Value, json};
 
-use super::{Preview, Report, Summary, kind, write_line};
+use super::{Preview, Report, Summary, kind, verdict, write_line};
 use crate::advice::Failure;
 use crate::args::Args;
+use crate::checking::Checked;
 use crate::exit::Exit;
 
 /// Tells programs.
@@ -126,6 +127,10 @@ impl Report for Json {
         self.write(&object.into());
     }
 
+    fn checked(&self, checked: &Checked) {
+        self.write(&verdict::event(checked));
+    }
+
     fn failure(&self, failure: &Failure, job: Option<&Job<'_>>) {
         let mut object = Map::new();
         object.insert("event".into(), "error".into());
@@ -157,6 +162,10 @@ impl Report for Json {
             "subvolumes": summary.subvolumes,
             "sent_bytes": summary.bytes,
             "seconds": seconds(summary.elapsed),
+            "equal": summary.checks.equal,
+            "different": summary.checks.different,
+            "missing": summary.checks.missing,
+            "unchecked": summary.checks.unchecked,
         }));
     }
 }

@@ -3,6 +3,7 @@
 mod bars;
 mod human;
 mod json;
+pub(crate) mod verdict;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use btrsync::sync::{Done, Job, Outcome, Plan, Step, Transfer};
 pub(crate) use self::json::put_path;
 use crate::advice::Failure;
 use crate::args::{Args, Mode};
+use crate::checking::{Checked, Tally};
 use crate::exit::Exit;
 use crate::select::Source;
 use crate::target::Target;
@@ -35,6 +37,8 @@ pub(crate) trait Report: Send + Sync {
     fn progress(&self, job: &Job<'_>, total: u64, prev: u64);
     /// A transfer has ended well.
     fn done(&self, job: &Job<'_>, into: &std::path::Path, done: Done);
+    /// A copy was verified.
+    fn checked(&self, checked: &Checked);
     /// Something failed.
     fn failure(&self, failure: &Failure, job: Option<&Job<'_>>);
     /// Whether something could not be written, for another reason than that nobody reads any more.
@@ -89,6 +93,7 @@ pub(crate) struct Summary {
     pub(crate) subvolumes: usize,
     pub(crate) bytes: u64,
     pub(crate) elapsed: Duration,
+    pub(crate) checks: Tally,
 }
 
 impl Summary {
@@ -105,7 +110,7 @@ impl Summary {
 
 /// Writes a line at once, and notes in `cut_off` where that fails. The transfers are still worth doing
 /// then, and a reader that has left has seen what it wanted.
-fn write_line(mut to: impl Write, line: impl std::fmt::Display, cut_off: &AtomicBool) {
+pub(crate) fn write_line(mut to: impl Write, line: impl std::fmt::Display, cut_off: &AtomicBool) {
     let written = writeln!(to, "{line}").and_then(|()| to.flush());
     if written.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
         cut_off.store(true, Ordering::Relaxed);

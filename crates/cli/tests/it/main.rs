@@ -31,3 +31,4 @@ mod stream_file;
 mod support;
 mod sync;
 mod terminal;
+mod verify;
