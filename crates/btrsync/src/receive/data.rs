@@ -1,5 +1,6 @@
 //! The commands that change what a file holds.
 
+use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
@@ -13,6 +14,9 @@ use super::confine;
 use super::decode::Extent;
 use super::node::{Access, Node};
 use super::tree::Tree;
+
+/// The smallest unit of an extent that is not inline.
+const BLOCK: usize = 4096;
 
 pub(super) fn write(tree: &mut Tree, path: &[u8], offset: u64, data: &[u8]) -> Applied<()> {
     tree.writable(path)?.file.write_all_at(data, offset).told("write")
@@ -53,7 +57,18 @@ pub(super) fn encoded_write(
         wanted: (encoded.unencoded_offset, encoded.length),
         data: encoded.data,
     };
-    node.file.write_all_at(&extent.decode()?, encoded.offset).told("write")
+    node.file.write_all_at(&extent.decode()?, encoded.offset).told("write")?;
+    clear_block(&node.file, encoded.offset + encoded.length)
+}
+
+/// Clears what follows the end of an extent in its last block.
+///
+/// At the source that is zero, as an extent covers whole blocks. But of one that is inline the stream
+/// tells only how long it is (Linux 6.18), and behind that stands here what the parent had.
+fn clear_block(file: &File, end: u64) -> Applied<()> {
+    let size = file.metadata().told("look at")?.len();
+    let rest = end.next_multiple_of(BLOCK as u64).min(size).saturating_sub(end);
+    file.write_all_at(&[0; BLOCK][..rest as usize], end).told("write")
 }
 
 /// Whether the same data may fit when it is not compressed: no checksums, another sector size, an old
