@@ -77,12 +77,28 @@ impl Node {
     pub(super) fn set_owner(&self, uid: u32, gid: u32) -> Applied<()> {
         check_owner(uid, gid)?;
         let fresh = self.fresh()?;
+        let mode = fresh.map_or_else(|| self.mode(), |fresh| Ok(fresh.mode))?;
         if fresh.is_some_and(|fresh| (fresh.uid, fresh.gid) == (uid, gid)) {
             return Ok(());
         }
         self.fresh.set(fresh.map(|fresh| Fresh { uid, gid, ..fresh }));
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-        chownat(&self.file, c"", uid, gid, AtFlags::EMPTY_PATH).told("set the owner")
+        chownat(&self.file, c"", uid, gid, AtFlags::EMPTY_PATH).told("set the owner")?;
+        self.keep_special(mode)
+    }
+
+    fn mode(&self) -> Applied<u32> {
+        Ok(fstat(&self.file).told("look at it")?.st_mode & 0o7777)
+    }
+
+    /// Sets the special bits of a mode again, which went with the owner: a stream says nothing of a mode
+    /// that is that of the parent.
+    fn keep_special(&self, mode: u32) -> Applied<()> {
+        if mode & 0o6000 == 0 {
+            return Ok(());
+        }
+        self.plain.set(false);
+        self.set_mode(mode)
     }
 
     pub(super) fn set_mode(&self, mode: u32) -> Applied<()> {
