@@ -30,6 +30,7 @@ const FLAGS: [(u64, IFlags); 7] = [
     (1 << 11, IFlags::COMPRESSED),
 ];
 const NO_COMPRESSION: IFlags = IFlags::from_bits_retain(0x400);
+const COMPRESSIONS: IFlags = IFlags::COMPRESSED.union(NO_COMPRESSION);
 const IMMUTABLE: u64 = 1 << 6;
 const APPEND: u64 = 1 << 7;
 
@@ -83,8 +84,14 @@ fn put(tree: &mut Tree, path: &[u8], file: &File, wanted: IFlags) -> Applied<()>
 fn set(file: &File, wanted: IFlags) -> Applied<()> {
     let mut value = [0; 64];
     let compression = kept(fgetxattr(file, COMPRESSION, &mut value[..]))?.map(|len| &value[..len]);
+    // Compression and no copy on write exclude each other, also from one moment to the next.
+    if (ioctl_getflags(file).told("read the flags")? ^ wanted).contains(IFlags::NOCOW) {
+        let neither = wanted.difference(COMPRESSIONS | IFlags::NOCOW);
+        ioctl_setflags(file, neither).told("set the flags")?;
+    }
     ioctl_setflags(file, wanted).told("set the flags")?;
-    if let Some(value) = compression.filter(|_| wanted.contains(IFlags::COMPRESSED)) {
+    let keeps = wanted.intersects(COMPRESSIONS);
+    if let Some(value) = compression.filter(|_| keeps) {
         let set = fsetxattr(file, COMPRESSION, value, XattrFlags::empty());
         set.told("set the compression")?;
     }
@@ -111,7 +118,11 @@ fn rewrite(tree: &mut Tree, path: &[u8], wanted: IFlags, size: u64) -> Applied<(
     let nocow = ioctl_getflags(file).told("read the flags")? & IFlags::NOCOW;
     let own = ioctl_getflags(&copy).told("read the flags")?.difference(IFlags::NOCOW);
     ioctl_setflags(&copy, own | nocow).told("set the flags")?;
-    ioctl_ficlone(&copy, file).told("share the data")?;
+    match ioctl_ficlone(&copy, file) {
+        // Where the mount says that data has no checksums, files differ in more than that flag.
+        Err(Errno::INVAL) => copy_data(file, &copy)?,
+        other => other.told("share the data")?,
+    }
     // A write takes the capabilities from a file.
     let mut value = [0; 64];
     let capability = kept(fgetxattr(file, CAPABILITY, &mut value[..]))?;
