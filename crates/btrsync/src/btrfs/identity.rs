@@ -15,8 +15,8 @@ pub enum Problem {
     Generation,
     /// One of the two was changed after it was received, or is a snapshot of what was received.
     Changed,
-    /// Other subvolumes of the destination, with other data, carry the same UUID; a receiver could take
-    /// one of those.
+    /// Other subvolumes of the destination that may hold other data carry the same UUID; a receiver could
+    /// take one of those.
     Ambiguous,
 }
 
@@ -29,7 +29,7 @@ pub fn usable_parent(here: &Subvolume, there: &Subvolume) -> Result<(), Problem>
     if !carries_stream_uuid(here, there) {
         return Err(Problem::Identity);
     }
-    if there.ambiguous {
+    if there.ambiguous == Some(true) {
         return Err(Problem::Ambiguous);
     }
     if here.uuid != there.uuid && (is_changed(here) || is_changed(there)) {

@@ -43,8 +43,9 @@ pub struct Subvolume {
     pub otime: Option<SystemTime>,
     /// Whether it is read-only.
     pub read_only: bool,
-    /// Whether another subvolume of its filesystem, with other data, carries its UUID or received UUID.
-    pub ambiguous: bool,
+    /// Whether another subvolume of its filesystem that may hold other data carries its UUID or received
+    /// UUID.
+    pub ambiguous: Option<bool>,
 }
 
 impl Subvolume {
@@ -67,7 +68,7 @@ impl Subvolume {
             rtransid: received(info.rtransid),
             otime: info.otime.to_system_time(),
             read_only: info.read_only,
-            ambiguous: false,
+            ambiguous: None,
         }
     }
 

@@ -71,7 +71,9 @@ impl fmt::Display for Problem {
             Self::Identity => "it carries another received UUID",
             Self::Generation => "one of the two was changed since it was received",
             Self::Changed => "one of the two was received and changed after that",
-            Self::Ambiguous => "other subvolumes there carry the same UUID and hold other data",
+            Self::Ambiguous => {
+                "other subvolumes there carry the same UUID, and may hold other data"
+            }
         })
     }
 }

@@ -87,8 +87,9 @@ fn equals(vols: &[Subvolume], dst: &Forest, diff: &Diff) -> Vec<Subvolume> {
     ids.into_iter().filter_map(|id| dst.get(id)).cloned().collect()
 }
 
-/// Whether it is not known when a subvolume was changed, or from which state it was received.
+/// Whether it is not known when a subvolume was changed, from which state it was received, or whether
+/// another could be taken for it.
 fn is_incomplete(vol: &Subvolume) -> bool {
-    vol.read_only
-        && (vol.ctransid.is_none() || vol.received_uuid.is_some() && vol.stransid.is_none())
+    let unknown = vol.ctransid.is_none() || vol.received_uuid.is_some() && vol.stransid.is_none();
+    vol.read_only && (unknown || vol.ambiguous.is_none())
 }

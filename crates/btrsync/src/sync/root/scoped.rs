@@ -40,10 +40,31 @@ fn is_below(vol: &Subvolume, prefix: &Path) -> bool {
     vol.path.starts_with(prefix)
 }
 
+/// Returns those of `all` that share a UUID with one of `vols` and could hold the same data, `vols`
+/// themselves left out.
+pub(super) fn sharing<'a>(all: &'a [Subvolume], vols: &[Subvolume]) -> Vec<&'a Subvolume> {
+    let carriers = Carriers::new(all);
+    let mut seen: HashSet<u64> = vols.iter().map(|vol| vol.id).collect();
+    let others = vols.iter().filter_map(|vol| carriers.others(vol)).flatten();
+    others.filter(|other| other.read_only && seen.insert(other.id)).collect()
+}
+
+/// Decides for `vols` what a listing leaves open: whether others of `all` share their UUIDs and hold other
+/// data. What still is not known by now could be anything.
+pub(super) fn decide_ambiguity(all: &[Subvolume], vols: &mut [Subvolume]) {
+    let carriers = Carriers::new(all);
+    for vol in vols {
+        vol.ambiguous = Some(carriers.differ(vol).unwrap_or(true));
+    }
+}
+
 /// All subvolumes of a filesystem by the UUIDs that a stream could name them by.
 ///
 /// A receiver takes the first that it finds, anywhere on the filesystem, writable or not.
 struct Carriers<'a>(HashMap<Uuid, Vec<&'a Subvolume>>);
+
+/// One that differs is enough, and thousands are not worth comparing each with each.
+const MOST_CARRIERS: usize = 100;
 
 impl<'a> Carriers<'a> {
     fn new(all: &'a [Subvolume]) -> Self {
@@ -56,28 +77,38 @@ impl<'a> Carriers<'a> {
         Self(carriers)
     }
 
-    /// Whether any other subvolume with a UUID of this one may hold other data.
-    fn differ(&self, vol: &Subvolume) -> bool {
+    /// Returns all others with a UUID of this one; `None` where there are too many.
+    fn others(&self, vol: &Subvolume) -> Option<Vec<&'a Subvolume>> {
         let uuids = [vol.uuid, vol.received_uuid].into_iter().flatten();
-        uuids.filter_map(|uuid| self.0.get(&uuid)).any(|carriers| {
-            let others = carriers.iter().filter(|other| other.id != vol.id);
-            // One that differs is enough, and thousands are not worth comparing each with each.
-            others.take(100).any(|other| !same_data(vol, other)) || carriers.len() > 100
-        })
+        let carriers: Vec<_> = uuids.filter_map(|uuid| self.0.get(&uuid)).flatten().collect();
+        let others = || carriers.iter().filter(|other| other.id != vol.id).map(|other| **other);
+        (carriers.len() <= MOST_CARRIERS).then(|| others().collect())
+    }
+
+    /// Whether any other subvolume with a UUID of this one may hold other data; `None` where that is
+    /// not known.
+    fn differ(&self, vol: &Subvolume) -> Option<bool> {
+        let Some(others) = self.others(vol) else { return Some(true) };
+        let same: Vec<Option<bool>> = others.iter().map(|other| same_data(vol, other)).collect();
+        match same.contains(&Some(false)) {
+            true => Some(true),
+            false => (!same.contains(&None)).then_some(false),
+        }
     }
 }
 
-/// Whether two subvolumes that share a UUID are read-only copies of one state, never changed since, as
-/// far as their side tells.
-fn same_data(one: &Subvolume, other: &Subvolume) -> bool {
-    let state = |vol: &Subvolume| match vol.received_uuid {
-        Some(_) => (vol.stransid, !vol.is_changed_since_received()),
-        None => (vol.ctransid, true),
+/// Whether two subvolumes that share a UUID are read-only copies of one state, never changed since; `None`
+/// where their side does not tell.
+fn same_data(one: &Subvolume, other: &Subvolume) -> Option<bool> {
+    let state =
+        |vol: &Subvolume| if vol.received_uuid.is_some() { vol.stransid } else { vol.ctransid };
+    let same = state(one).zip(state(other)).map(|(one, other)| one == other);
+    let untouched = match other.received_uuid {
+        Some(_) => other.ctransid.zip(other.rtransid).map(|_| !other.is_changed_since_received()),
+        None => Some(true),
     };
-    let (one_state, other_state) = (state(one), state(other));
-    let same = match (one_state.0, other_state.0) {
-        (Some(one), Some(other)) => one == other,
-        _ => true,
-    };
-    other.read_only && same && other_state.1
+    match [Some(other.read_only), same, untouched] {
+        told if told.contains(&Some(false)) => Some(false),
+        told => (!told.contains(&None)).then_some(true),
+    }
 }

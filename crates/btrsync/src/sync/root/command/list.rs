@@ -1,7 +1,7 @@
 //! Lists the subvolumes of the other side from what btrfs-progs prints.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use btrsync_stream::{Command, FrameReader};
 use uuid::Uuid;
@@ -25,7 +25,7 @@ r btrfs subvolume list -r -a -p -c -u -q -R "$1"
 const ATTEMPTS: usize = 5;
 
 /// All subvolumes of a filesystem.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Listing {
     /// The id of the subvolume that was asked for.
     pub(super) root: u64,
@@ -57,16 +57,26 @@ $S btrfs subvolume show "$p" 2>/dev/null; printf '\0'
 $S btrfs send --no-data "$p" 2>/dev/null | head -c 400 | od -A n -v -t x1; printf '\0'
 done"#;
 
-/// Completes subvolumes below `root` with what a listing leaves out.
+impl Listing {
+    /// Returns where the paths of this listing begin, if the subvolume that was asked for is at `path`:
+    /// where the top level is mounted, or would be. A guess, which [`complete`] verifies.
+    pub(super) fn top(&self, path: &Path) -> Option<PathBuf> {
+        let root = self.vols.iter().find(|vol| vol.id == self.root);
+        let below = root.map_or(Path::new(""), |root| &root.path);
+        let depth = below.components().count();
+        path.ends_with(below).then(|| path.ancestors().nth(depth).map(Path::to_path_buf))?
+    }
+}
+
+/// Completes subvolumes, each with the path that it is at, with what a listing leaves out.
 pub(super) fn complete(
     shell: &Shell,
-    root: &Path,
-    vols: Vec<Subvolume>,
+    vols: Vec<(PathBuf, Subvolume)>,
 ) -> Result<Vec<Subvolume>, RootError> {
-    let paths = vols.iter().map(|vol| root.join(&vol.path));
-    let answer = shell.ask(&Script::new(SHOW).args(paths))?;
+    let answer = shell.ask(&Script::new(SHOW).args(vols.iter().map(|(path, _)| path)))?;
     let texts: Vec<&[u8]> = answer.split(|c| *c == 0).collect();
-    Ok(vols.into_iter().zip(texts.chunks_exact(2)).map(completed).collect())
+    let vols = vols.into_iter().map(|(_, vol)| vol);
+    Ok(vols.zip(texts.chunks_exact(2)).map(completed).collect())
 }
 
 /// What cannot be read stays as unknown as it was.

@@ -21,7 +21,7 @@ mod sudo;
 mod text;
 mod wait;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,6 +31,7 @@ use uuid::Uuid;
 
 pub use self::error::CommandError;
 pub(super) use self::link::Link;
+use self::list::Listing;
 use self::lock::Locks;
 use self::place::Place;
 use self::script::Script;
@@ -97,6 +98,8 @@ struct Shared {
     locks: Mutex<Locks>,
     /// Where the subvolumes are that a stream may name as its parent.
     places: Mutex<HashMap<Uuid, PathBuf>>,
+    /// The last listing.
+    listing: Mutex<Arc<Listing>>,
 }
 
 impl CommandRoot {
@@ -110,8 +113,9 @@ impl CommandRoot {
         let (shell, path, options) = (Shell::new(link, sudo), path.to_path_buf(), options.clone());
         on_thread(move || {
             let (path, below) = Place::ask(&shell, &path)?.into_root(&shell)?;
-            let (locks, places) = Default::default();
-            Ok((Self { shared: Arc::new(Shared { shell, path, options, locks, places }) }, below))
+            let (locks, places, listing) = Default::default();
+            let shared = Shared { shell, path, options, locks, places, listing };
+            Ok((Self { shared: Arc::new(shared) }, below))
         })
         .await
     }
@@ -144,7 +148,29 @@ impl Shared {
             Some(uuids.map(move |uuid| (uuid, place.clone())))
         });
         *lock(&self.places) = places.flatten().collect();
-        Ok(scoped::forest(&listing.vols, listing.root, &self.options))
+        let forest = scoped::forest(&listing.vols, listing.root, &self.options);
+        *lock(&self.listing) = Arc::new(listing);
+        Ok(forest)
+    }
+
+    /// Asks for subvolumes, and for those that `btrfs receive` could take for one of them: it takes any
+    /// that carries the UUID, whatever it holds.
+    fn complete(&self, vols: Vec<Subvolume>) -> Result<Vec<Subvolume>, RootError> {
+        let listing = Arc::clone(&lock(&self.listing));
+        let top = listing.top(&self.path);
+        let count = vols.len();
+        let others = scoped::sharing(&listing.vols, &vols).into_iter().cloned();
+        let others =
+            top.iter().flat_map(|top| others.clone().map(|vol| (top.join(&vol.path), vol)));
+        let own = vols.iter().map(|vol| (self.path.join(&vol.path), vol.clone()));
+        let asked = own.chain(others).collect();
+        let mut told = list::complete(&self.shell, asked)?;
+        let known: HashSet<u64> = told.iter().map(|vol| vol.id).collect();
+        let rest = listing.vols.iter().filter(|vol| !known.contains(&vol.id)).cloned();
+        let all: Vec<Subvolume> = told.iter().cloned().chain(rest).collect();
+        told.truncate(count);
+        scoped::decide_ambiguity(&all, &mut told);
+        Ok(told)
     }
 
     fn show(&self, path: &Path) -> Result<Subvolume, RootError> {
@@ -171,7 +197,7 @@ impl Shared {
         dirs.sort();
         dirs.dedup();
         let answer = self.shell.ask(&Script::new(FIND).args(&dirs))?;
-        let found: std::collections::HashSet<&[u8]> = answer.split(|c| *c == 0).collect();
+        let found: HashSet<&[u8]> = answer.split(|c| *c == 0).collect();
         let stands = |path: &&PathBuf| {
             use std::os::unix::ffi::OsStrExt;
             let full = self.path.join(path);
@@ -228,7 +254,7 @@ impl BtrfsRoot for CommandRoot {
     }
 
     async fn complete(&self, vols: Vec<Subvolume>) -> Result<Vec<Subvolume>, RootError> {
-        self.blocking(move |shared| list::complete(&shared.shell, &shared.path, vols)).await
+        self.blocking(move |shared| shared.complete(vols)).await
     }
 
     async fn show(&self, path: &Path) -> Result<Subvolume, RootError> {
