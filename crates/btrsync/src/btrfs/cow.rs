@@ -93,18 +93,13 @@ impl Forest {
         self.by_id.get(&id).map(|index| &self.vols[*index])
     }
 
-    /// Takes over what is newly known of subvolumes; relations stay as they are. Returns whether
-    /// anything was new.
-    pub(crate) fn update(&mut self, vols: Vec<Subvolume>) -> bool {
-        let mut changed = false;
+    /// Takes over what is newly known of subvolumes; relations stay as they are.
+    pub(crate) fn update(&mut self, vols: Vec<Subvolume>) {
         for vol in vols {
-            let known = self.by_id.get(&vol.id).map(|index| &mut self.vols[*index]);
-            if let Some(known) = known.filter(|known| **known != vol) {
-                *known = vol;
-                changed = true;
+            if let Some(index) = self.by_id.get(&vol.id) {
+                self.vols[*index] = vol;
             }
         }
-        changed
     }
 
     /// Returns the roots of the hierarchies: the subvolumes without a COW parent, in id order.

@@ -2,8 +2,8 @@
 //!
 //! Some roots list less than they could tell, for it would take a question for each subvolume. But a
 //! parent that was changed since it was received makes silently wrong data; so what a plan relies
-//! on is asked for, and planned with again. That takes two more rounds at most, however many
-//! subvolumes there are.
+//! on is asked for, and planned with again. That takes three more rounds at most, however many
+//! subvolumes there are, and only the last, after two plans were wrong, asks for more than a plan needs.
 
 use std::collections::HashSet;
 
@@ -34,6 +34,22 @@ enum Wanted {
     All,
 }
 
+const ROUNDS: [Wanted; 3] = [Wanted::Parents, Wanted::Parents, Wanted::All];
+
+/// The subvolumes of both sides that more is asked for, or was.
+#[derive(Debug, Default)]
+struct Questions {
+    src: Vec<Subvolume>,
+    dst: Vec<Subvolume>,
+}
+
+/// What was asked for: a root that cannot tell more of a subvolume is not asked again.
+#[derive(Debug, Default)]
+struct Asked {
+    src: HashSet<u64>,
+    dst: HashSet<u64>,
+}
+
 impl BtrSync {
     /// Lists both sides at once, and plans the transfers between them.
     ///
@@ -43,28 +59,30 @@ impl BtrSync {
     pub async fn survey(&self, options: &SyncOptions) -> Result<Survey, RootError> {
         let (src, dst) = self.roots();
         let (src, dst) = try_join(src.list(), dst.list()).await?;
+        let diff = self.diff(&src, &dst);
         let plan = self.plan_between(&src, &dst, options);
         let mut survey = Survey { src, dst, plan };
-        for wanted in [Wanted::Parents, Wanted::All] {
-            if !self.ask(&mut survey, wanted).await? {
+        let mut asked = Asked::default();
+        for wanted in ROUNDS {
+            // A plan that relies on nothing unknown stands.
+            if asked.left(&survey, &diff, Wanted::Parents).is_empty() {
                 break;
             }
+            let questions = asked.left(&survey, &diff, wanted);
+            asked.add(&questions);
+            self.ask(&mut survey, questions).await?;
             survey.plan = self.plan_between(&survey.src, &survey.dst, options);
         }
         Ok(survey)
     }
 
-    /// Asks both sides for more; tells whether anything was learnt.
-    async fn ask(&self, survey: &mut Survey, wanted: Wanted) -> Result<bool, RootError> {
-        let parents = parents(survey, wanted);
-        let equals = equals(&parents, &survey.dst, &self.diff(&survey.src, &survey.dst));
+    async fn ask(&self, survey: &mut Survey, questions: Questions) -> Result<(), RootError> {
         let (src, dst) = self.roots();
-        let (src, dst) = try_join(
-            complete(src, parents.into_iter().filter(is_incomplete).collect()),
-            complete(dst, equals.into_iter().filter(is_incomplete).collect()),
-        )
-        .await?;
-        Ok(survey.src.update(src) | survey.dst.update(dst))
+        let (src, dst) =
+            try_join(complete(src, questions.src), complete(dst, questions.dst)).await?;
+        survey.src.update(src);
+        survey.dst.update(dst);
+        Ok(())
     }
 }
 
@@ -72,12 +90,35 @@ async fn complete(root: &dyn BtrfsRoot, vols: Vec<Subvolume>) -> Result<Vec<Subv
     if vols.is_empty() { Ok(vols) } else { root.complete(vols).await }
 }
 
+impl Questions {
+    fn is_empty(&self) -> bool {
+        self.src.is_empty() && self.dst.is_empty()
+    }
+}
+
+impl Asked {
+    /// What is wanted, is not known, and was not asked for yet.
+    fn left(&self, survey: &Survey, diff: &Diff, wanted: Wanted) -> Questions {
+        let mut src = parents(survey, wanted);
+        // What this run sends itself needs no judgement.
+        src.retain(|vol| !diff.equals(vol).is_empty());
+        let mut dst = equals(&src, &survey.dst, diff);
+        src.retain(|vol| is_incomplete(vol) && !self.src.contains(&vol.id));
+        dst.retain(|vol| is_incomplete(vol) && !self.dst.contains(&vol.id));
+        Questions { src, dst }
+    }
+
+    fn add(&mut self, questions: &Questions) {
+        self.src.extend(questions.src.iter().map(|vol| vol.id));
+        self.dst.extend(questions.dst.iter().map(|vol| vol.id));
+    }
+}
+
 fn parents(survey: &Survey, wanted: Wanted) -> Vec<Subvolume> {
     let mut seen = HashSet::new();
     let chosen = survey.plan.steps().filter_map(|step| step.parent.as_ref());
     match wanted {
         Wanted::Parents => chosen.filter(|vol| seen.insert(vol.id)).cloned().collect(),
-        Wanted::All if survey.plan.is_empty() => Vec::new(),
         Wanted::All => survey.src.iter().cloned().collect(),
     }
 }

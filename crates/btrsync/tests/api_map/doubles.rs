@@ -48,6 +48,8 @@ pub(crate) enum Fault {
 #[derive(Debug)]
 pub(crate) struct Recorder {
     forest: Option<Forest>,
+    /// What it tells of a subvolume when it is asked for that one.
+    told: Option<Forest>,
     log: Log,
     faults: Vec<(&'static str, Fault)>,
     /// How long each receive takes, for a number of bytes.
@@ -60,6 +62,7 @@ impl Recorder {
     pub(crate) fn new(side: &str, log: &Log) -> Self {
         Self {
             forest: Some(forest(side)),
+            told: None,
             log: log.clone(),
             faults: Vec::new(),
             pause: Duration::ZERO,
@@ -71,6 +74,12 @@ impl Recorder {
     /// Cannot even be listed.
     pub(crate) fn broken(log: &Log) -> Self {
         Self { forest: None, ..Self::new("", log) }
+    }
+
+    /// Tells more of each subvolume than it lists.
+    pub(crate) fn telling(mut self, side: &str) -> Self {
+        self.told = Some(forest(side));
+        self
     }
 
     pub(crate) fn fault(mut self, vol: &'static str, fault: Fault) -> Self {
@@ -132,6 +141,17 @@ impl BtrfsRoot for Recorder {
         let operation = "list its subvolumes";
         let failed = || RootError::Unsupported { root: self.name(), operation };
         self.forest.clone().ok_or_else(failed)
+    }
+
+    async fn complete(&self, mut vols: Vec<Subvolume>) -> Result<Vec<Subvolume>, RootError> {
+        let Some(told) = &self.told else { return Ok(vols) };
+        vols.sort_by_key(|vol| vol.id);
+        self.log.add(format!("complete {}", names(&vols)));
+        let tell = |vol: &Subvolume| Subvolume {
+            ambiguous: Some(false),
+            ..told.get(vol.id).unwrap().clone()
+        };
+        Ok(vols.iter().map(tell).collect())
     }
 
     async fn show(&self, _: &Path) -> Result<Subvolume, RootError> {

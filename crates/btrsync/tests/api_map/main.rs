@@ -9,5 +9,6 @@ mod notation;
 mod progress;
 mod protocol;
 mod setup;
+mod survey;
 mod sync;
 mod transfer;
