@@ -5,6 +5,7 @@
 mod compressed;
 mod confined;
 mod flags;
+mod found;
 mod order;
 mod parents;
 mod script;
