@@ -22,6 +22,7 @@
 pub mod btrfs;
 pub mod command;
 pub mod compare;
+pub mod history;
 pub mod loopfs;
 pub mod machine;
 pub mod powercut;
@@ -29,9 +30,11 @@ pub mod random;
 pub mod require;
 pub mod tree;
 
+mod below;
 mod must;
 
 pub use compare::{Compare, Tree, assert_identical, differences, snapshot_of};
+pub use history::History;
 pub use loopfs::{LoopFs, leftovers};
 pub use machine::{Machine, Network};
 pub use powercut::{RecordedFs, Recording};

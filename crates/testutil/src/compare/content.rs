@@ -34,6 +34,13 @@ impl Content {
         Ok(Self { size, blocks: blocks(file, size)?, data })
     }
 
+    /// Returns the first range of data that does not lie in one range of data of the source.
+    pub(super) fn first_filled(&self, dest: &Self) -> Option<(u64, u64)> {
+        let within =
+            |range: &(u64, u64)| self.data.iter().any(|a| a.0 <= range.0 && range.1 <= a.1);
+        dest.data.iter().find(|range| !within(range)).copied()
+    }
+
     /// Returns the offset of the first block that differs.
     pub(super) fn first_difference(&self, other: &Self) -> Option<u64> {
         let (mut left, mut right) = (self.blocks.iter(), other.blocks.iter());

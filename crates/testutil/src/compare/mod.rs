@@ -39,6 +39,7 @@ pub fn assert_identical(source: &Path, dest: &Path) {
 #[derive(Clone, Debug)]
 pub struct Compare {
     pub(crate) holes: bool,
+    pub(crate) filled: bool,
     pub(crate) atime: bool,
     pub(crate) mtime: bool,
     pub(crate) root_mtime: bool,
@@ -50,6 +51,7 @@ impl Default for Compare {
     fn default() -> Self {
         Self {
             holes: false,
+            filled: false,
             atime: false,
             mtime: true,
             root_mtime: true,
@@ -64,6 +66,16 @@ impl Compare {
     #[must_use]
     pub fn holes(mut self, on: bool) -> Self {
         self.holes = on;
+        self
+    }
+
+    /// Compares only whether there is data in what is a hole in the source (default off).
+    ///
+    /// For streams that carry holes, but not what is preallocated, which a reader cannot tell from data
+    /// or from a hole, as the kernel likes.
+    #[must_use]
+    pub fn filled_holes(mut self, on: bool) -> Self {
+        self.filled = on;
         self
     }
 

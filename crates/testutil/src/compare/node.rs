@@ -7,14 +7,15 @@ use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Statx, StatxFlags, StatxTimestamp, lgetxattr, llistxattr,
-    openat, readlinkat, statx,
+    AtFlags, FileType, OFlags, Statx, StatxFlags, StatxTimestamp, lgetxattr, llistxattr,
+    readlinkat, statx,
 };
 use rustix::io::{Errno, Result};
 
 use super::Compare;
 use super::content::Content;
 use super::report::{Report, shown};
+use crate::below::open_quietly;
 
 /// The largest value and the longest list of names that the kernel gives.
 const XATTR_MAX: usize = 64 * 1024;
@@ -138,6 +139,9 @@ fn compare_content(a: &Content, b: &Content, path: &[u8], choice: &Compare, repo
     if choice.holes {
         report.check(path, "data ranges", &a.data, &b.data);
     }
+    if let Some((start, end)) = a.first_filled(b).filter(|_| choice.filled) {
+        report.add(path, &format!("a hole is filled: data from {start} to {end}"));
+    }
 }
 
 fn compare_xattrs(
@@ -186,15 +190,6 @@ fn read_kind(dir: &OwnedFd, name: &[u8], stat: &Statx, home: Device) -> Result<K
 fn read_content(dir: &OwnedFd, name: &[u8], size: u64) -> Result<Content> {
     let file = File::from(open_quietly(dir, name, OFlags::RDONLY)?);
     Content::read(&file, size).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
-}
-
-/// Opens without touching the access time, where the caller may do that.
-pub(super) fn open_quietly(dir: &OwnedFd, name: &[u8], flags: OFlags) -> Result<OwnedFd> {
-    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match openat(dir, name, flags | OFlags::NOATIME, Mode::empty()) {
-        Err(Errno::PERM) => openat(dir, name, flags, Mode::empty()),
-        result => result,
-    }
 }
 
 fn time(stamp: StatxTimestamp) -> (i64, u32) {

@@ -7,17 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{Dir, Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Result;
 
 use super::Compare;
-use super::node::{Device, Kind, Node, device, open_quietly};
+use super::node::{Device, Kind, Node, device};
 use super::report::{Report, shown};
+use crate::below::{DIRECTORY, entries, join, open_below, parent_and_name};
 use crate::must::must;
-
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
-/// How much of a path is opened at once; below `PATH_MAX`, above any name.
-const CHUNK: usize = 2048;
 
 /// All entries of one subvolume or directory; nested subvolumes are listed but not entered.
 #[derive(Clone, Debug)]
@@ -42,6 +39,11 @@ impl Tree {
         self.nodes.len()
     }
 
+    /// Iterates over the paths of all entries, relative to the root, whose own path is empty.
+    pub fn paths(&self) -> impl Iterator<Item = &[u8]> {
+        self.nodes.keys().map(Vec::as_slice)
+    }
+
     fn walk(&mut self, root: &OwnedFd) -> std::result::Result<(), String> {
         let at = |path: &[u8], error| format!("{}: {error}", shown(path));
         let home = device(root).map_err(|error| at(b"", error))?;
@@ -59,7 +61,7 @@ impl Tree {
     fn read_children(&mut self, root: &OwnedFd, path: &[u8], home: Device) -> Result<Vec<Vec<u8>>> {
         let dir = open_below(root, path)?;
         let mut directories = Vec::new();
-        for name in names(&dir)? {
+        for (name, _) in entries(&dir)? {
             let node = Node::read(&dir, &name, home)?;
             let child = join(path, &name);
             if matches!(node.kind, Kind::Directory) {
@@ -75,48 +77,15 @@ impl Tree {
     }
 }
 
-fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
-    if dir.is_empty() { name.to_vec() } else { [dir, name].join(&b'/') }
-}
-
-fn parent(path: &[u8]) -> &[u8] {
-    let slash = path.iter().rposition(|byte| *byte == b'/');
-    &path[..slash.unwrap_or(0)]
-}
-
-fn names(dir: &OwnedFd) -> Result<Vec<Vec<u8>>> {
-    let entries = Dir::read_from(dir)?.map(|entry| Ok(entry?.file_name().to_bytes().to_vec()));
-    entries.filter(|name| !matches!(name.as_deref(), Ok(b"." | b".."))).collect()
-}
-
-/// Opens a directory below the root in steps that are each short enough for the kernel.
-fn open_below(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd> {
-    let mut dir = open_quietly(root, b".", DIRECTORY)?;
-    let mut rest = path;
-    while !rest.is_empty() {
-        let (chunk, tail) = split(rest);
-        dir = open_quietly(&dir, chunk, DIRECTORY)?;
-        rest = tail;
-    }
-    Ok(dir)
-}
-
-fn split(path: &[u8]) -> (&[u8], &[u8]) {
-    if path.len() <= CHUNK {
-        return (path, b"");
-    }
-    let slash = path[..CHUNK].iter().rposition(|byte| *byte == b'/');
-    let slash = slash.expect("a name is shorter than a chunk");
-    (&path[..slash], &path[slash + 1..])
-}
-
 /// Reports how `dest` differs from `source`.
 pub(super) fn compare(choice: &Compare, source: &Tree, dest: &Tree, report: &mut Report) {
     let ignored = |node: &Node| choice.ignore_nested && matches!(node.kind, Kind::Nested);
     for (path, node) in source.nodes.iter().filter(|(_, node)| !ignored(node)) {
         match dest.nodes.get(path) {
             Some(other) => node.compare(other, path, choice, report),
-            None if dest.has_directory(parent(path)) => report.add(path, "missing in dest"),
+            None if dest.has_directory(parent_and_name(path).0) => {
+                report.add(path, "missing in dest");
+            }
             None => {}
         }
     }
@@ -125,7 +94,7 @@ pub(super) fn compare(choice: &Compare, source: &Tree, dest: &Tree, report: &mut
         None => false,
     };
     for (path, node) in &dest.nodes {
-        if !known(path, node) && source.has_directory(parent(path)) {
+        if !known(path, node) && source.has_directory(parent_and_name(path).0) {
             report.add(path, "extra in dest");
         }
     }

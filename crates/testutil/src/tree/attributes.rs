@@ -12,9 +12,9 @@ use super::raw;
 use crate::Random;
 use crate::must::must;
 
-pub(super) const ACL_ACCESS: &str = "system.posix_acl_access";
-const ACL_DEFAULT: &str = "system.posix_acl_default";
-const CAPABILITY: &str = "security.capability";
+pub(crate) const ACL_ACCESS: &str = "system.posix_acl_access";
+pub(crate) const ACL_DEFAULT: &str = "system.posix_acl_default";
+pub(crate) const CAPABILITY: &str = "security.capability";
 
 pub(super) fn populate(dir: &Path) {
     populate_modes(dir);
@@ -87,7 +87,7 @@ fn populate_acls(dir: &Path) {
 }
 
 /// Encodes an ACL as the kernel takes it: one named user and one named group besides the three.
-pub(super) fn acl(id: u32, rights: u16) -> Vec<u8> {
+pub(crate) fn acl(id: u32, rights: u16) -> Vec<u8> {
     const NO_ID: u32 = u32::MAX;
     let entries: [(u16, u16, u32); 6] = [
         (1, 6, NO_ID),
@@ -107,7 +107,7 @@ pub(super) fn acl(id: u32, rights: u16) -> Vec<u8> {
 }
 
 /// Encodes one file capability, permitted and effective, in version 2.
-pub(super) fn capability(number: u32) -> Vec<u8> {
+pub(crate) fn capability(number: u32) -> Vec<u8> {
     const VERSION_2_EFFECTIVE: u32 = 0x0200_0001;
     let words = [VERSION_2_EFFECTIVE, 1 << number, 0, 0, 0];
     words.iter().flat_map(|word| word.to_le_bytes()).collect()

@@ -28,7 +28,7 @@ fn populate_plain(dir: &Path) {
 }
 
 /// Numbered lines: a block at the wrong offset is told from the right one.
-pub(super) fn pattern(length: usize) -> Vec<u8> {
+pub(crate) fn pattern(length: usize) -> Vec<u8> {
     let mut bytes: Vec<u8> =
         (0..length / 16).flat_map(|n| format!("{:>15}\n", n).into_bytes()).collect();
     bytes.resize(length, b'.');

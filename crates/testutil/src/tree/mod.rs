@@ -17,6 +17,10 @@ use std::path::Path;
 pub use bulk::{nest_directories, write_files, write_files_seeded};
 pub use change::mutate_zoo;
 
+pub(crate) use attributes::{ACL_ACCESS, ACL_DEFAULT, CAPABILITY, acl, capability};
+pub(crate) use content::pattern;
+pub(crate) use names::ODD_NAMES;
+
 /// Fills an existing empty directory with one of everything. Needs root and btrfs.
 #[track_caller]
 pub fn populate_zoo(dir: &Path) {

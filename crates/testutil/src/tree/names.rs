@@ -8,7 +8,7 @@ use std::path::Path;
 use super::raw;
 use crate::must::must;
 
-const ODD_NAMES: [&[u8]; 16] = [
+pub(crate) const ODD_NAMES: [&[u8]; 16] = [
     b"caf\xe9",
     b"\xff\xfe\x80",
     b"with space",

@@ -51,6 +51,12 @@ fn holes_are_compared_as_chosen() {
     assert_identical(&left, &right);
     let lines = Compare::default().holes(true).differences(&left, &right);
     assert_eq!(lines, ["sparse: data ranges: source [], dest [(8192, 12288)]"]);
+    let filled = Compare::default().filled_holes(true);
+    assert_eq!(
+        filled.differences(&left, &right),
+        ["sparse: a hole is filled: data from 8192 to 12288"]
+    );
+    assert!(filled.differences(&right, &left).is_empty());
     // Preallocation past the end is no data for any reader.
     let file = open(&left.join("file"));
     fallocate(file, FallocateFlags::KEEP_SIZE, 20_000, 1 << 20).unwrap();
