@@ -54,7 +54,7 @@ fn killed_at_any_moment_a_rerun_completes() {
 
 /// Whatever has its final name is what it says.
 #[track_caller]
-fn published_are_complete(pair: &Pair) {
+pub(crate) fn published_are_complete(pair: &Pair) {
     for entry in fs::read_dir(pair.backup()).unwrap() {
         let name = entry.unwrap().file_name();
         if !name.to_str().unwrap().starts_with(".btrsync-") {

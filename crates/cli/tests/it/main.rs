@@ -11,6 +11,8 @@ mod bad_source;
 mod doubt;
 mod dump;
 mod dump_ends;
+mod faults;
+mod full;
 mod inspect;
 mod interrupt;
 mod killed;

@@ -7,6 +7,7 @@ mod pty;
 mod refuse;
 mod running;
 mod state;
+mod trace;
 
 pub(crate) use children::signal;
 pub(crate) use ended::{Ended, btrsync, paths, run};
@@ -15,3 +16,4 @@ pub(crate) use pty::Pty;
 pub(crate) use refuse::{gives_up, refuses};
 pub(crate) use running::Running;
 pub(crate) use state::{State, arrived, no_leftover, subvolumes};
+pub(crate) use trace::{Call, Traced, sampled};

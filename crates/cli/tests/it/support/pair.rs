@@ -17,7 +17,13 @@ impl Pair {
     /// Makes both, with an empty directory on each.
     #[track_caller]
     pub(crate) fn new() -> Self {
-        let pair = Self { src: LoopFs::new(), dst: LoopFs::new() };
+        Self::of(LoopFs::new(), LoopFs::new())
+    }
+
+    /// Takes two filesystems, and makes an empty directory on each.
+    #[track_caller]
+    pub(crate) fn of(src: LoopFs, dst: LoopFs) -> Self {
+        let pair = Self { src, dst };
         [pair.snaps(), pair.backup()].iter().for_each(|dir| fs::create_dir(dir).unwrap());
         pair
     }
@@ -26,8 +32,7 @@ impl Pair {
     #[track_caller]
     pub(crate) fn with_large(mib: usize) -> Self {
         let room = LoopFs::builder().size_mib(mib as u64 + 200);
-        let pair = Self { src: room.build(), dst: room.build() };
-        [pair.snaps(), pair.backup()].iter().for_each(|dir| fs::create_dir(dir).unwrap());
+        let pair = Self::of(room.build(), room.build());
         random_file(&subvolume(&pair.origin()).join("large"), mib);
         pair.take("large");
         pair
