@@ -38,6 +38,14 @@ pub(crate) enum Found {
     Unchecked(Failure),
 }
 
+impl Checked {
+    /// Counts it and tells of it.
+    pub(crate) fn told(&self, tally: &mut Tally, tell: &dyn Fn(&Self)) {
+        tally.add(&self.found);
+        tell(self);
+    }
+}
+
 /// How many checks ended in which way.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Tally {
@@ -90,9 +98,8 @@ impl Checker<'_> {
         tell: &dyn Fn(&Checked),
     ) -> Result<(), Failure> {
         let mut end = |copy: Option<&Subvolume>, found| {
-            tally.add(&found);
             let copy = copy.map(|copy| copy.path.clone());
-            tell(&Checked { vol: pair.vol.path.clone(), copy, found });
+            Checked { vol: pair.vol.path.clone(), copy, found }.told(tally, tell);
         };
         if pair.copies.is_empty() {
             end(None, Found::Missing);

@@ -7,10 +7,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use btrsync_testutil::{btrfs, require_btrfs};
+use btrsync_testutil::{Machine, btrfs, require_btrfs, require_machines};
 use serde_json::Value;
 
-use crate::support::{Ended, Pair, State, run};
+use crate::support::{Ended, Pair, State, arrived, run};
 
 fn verify(options: &[&str], source: &Path, pair: &Pair) -> Ended {
     let options = options.iter().map(|option| (*option).into());
@@ -276,4 +276,25 @@ fn a_destination_that_is_not_there_or_is_no_btrfs_is_a_failure() {
     fs::remove_dir(pair.backup()).unwrap();
     verify(&[], &pair.snaps(), &pair).exits(1).complains(&["does not exist"]);
     run(["verify".into(), pair.snaps().into_os_string(), "/proc".into()]).exits(1);
+}
+
+/// On another machine nothing reads the copy in full, so nothing passes.
+#[test]
+fn what_is_on_another_machine_is_sent_but_not_checked() {
+    require_btrfs!();
+    require_machines!();
+    let (pair, machine) = (Pair::with_snapshots(&["day"]), Machine::on_loopback());
+    let far = format!("far:{}", pair.backup().display());
+    let run = |first: &str| {
+        let mut command = machine.command(env!("CARGO_BIN_EXE_btrsync"));
+        command.args(first.split(' ')).arg("--ssh-config").arg(machine.ssh_config());
+        Ended::of(command.arg(pair.snaps()).arg(&far))
+    };
+    run("-y --verify").exits(6).complains(&[
+        "snaps/day\tcould not be checked -> backup/day",
+        "cannot digest subvolumes",
+        "run it where both are mounted",
+    ]);
+    arrived(&pair.snaps().join("day"), &pair.backup().join("day"));
+    assert_eq!(verdicts(&run("verify --json").exits(6)), ["snaps/day unchecked"]);
 }
