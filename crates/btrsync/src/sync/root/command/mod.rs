@@ -155,11 +155,10 @@ impl Shared {
 
     /// Asks for subvolumes, and for those that `btrfs receive` could take for one of them: it takes any
     /// that carries the UUID, whatever it holds.
-    fn complete(&self, vols: Vec<Subvolume>) -> Result<Vec<Subvolume>, RootError> {
+    fn complete(&self, vols: &[Subvolume]) -> Result<Vec<Subvolume>, RootError> {
         let listing = Arc::clone(&lock(&self.listing));
         let top = listing.top(&self.path);
-        let count = vols.len();
-        let others = scoped::sharing(&listing.vols, &vols).into_iter().cloned();
+        let others = scoped::sharing(&listing.vols, vols).into_iter().cloned();
         let others =
             top.iter().flat_map(|top| others.clone().map(|vol| (top.join(&vol.path), vol)));
         let own = vols.iter().map(|vol| (self.path.join(&vol.path), vol.clone()));
@@ -168,7 +167,7 @@ impl Shared {
         let known: HashSet<u64> = told.iter().map(|vol| vol.id).collect();
         let rest = listing.vols.iter().filter(|vol| !known.contains(&vol.id)).cloned();
         let all: Vec<Subvolume> = told.iter().cloned().chain(rest).collect();
-        told.truncate(count);
+        told.truncate(vols.len());
         scoped::decide_ambiguity(&all, &mut told);
         Ok(told)
     }
@@ -254,7 +253,7 @@ impl BtrfsRoot for CommandRoot {
     }
 
     async fn complete(&self, vols: Vec<Subvolume>) -> Result<Vec<Subvolume>, RootError> {
-        self.blocking(move |shared| shared.complete(vols)).await
+        self.blocking(move |shared| shared.complete(&vols)).await
     }
 
     async fn show(&self, path: &Path) -> Result<Subvolume, RootError> {
