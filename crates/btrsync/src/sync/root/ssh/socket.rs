@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
@@ -21,19 +21,19 @@ const PREFIX: &str = "btrsync-ssh-";
 /// How often ssh asks a silent connection for a sign of life, and how often it waits for that in vain.
 const ALIVE: [&str; 2] = ["ServerAliveInterval=5", "ServerAliveCountMax=6"];
 
-/// Whatever of the user's configuration would get in the way of a shell on the other side. ssh knows
-/// those of the first line since 8.7 only.
-const PLAIN: [&str; 9] = [
-    "IgnoreUnknown=ForkAfterAuthentication,StdinNull,SessionType",
-    "ForkAfterAuthentication=no",
-    "StdinNull=no",
-    "SessionType=default",
+/// Whatever of the user's configuration would get in the way of a shell on the other side.
+const PLAIN: [&str; 5] = [
     "RemoteCommand=none",
     "RequestTTY=no",
     "ClearAllForwardings=yes",
     "PermitLocalCommand=no",
     "ControlPersist=no",
 ];
+
+/// More of it, which ssh knows since 8.7 only. `IgnoreUnknown` is no way to give them to an older one: given
+/// by us, it takes the place of the user's, on which a configuration for several systems relies.
+const PLAIN_SINCE_8_7: [&str; 3] =
+    ["ForkAfterAuthentication=no", "StdinNull=no", "SessionType=default"];
 
 /// The socket of a connection. Dropped, it is removed with its directory.
 #[derive(Debug)]
@@ -66,7 +66,8 @@ impl Socket {
     pub(in crate::sync::root) fn login(&self, command: &str) -> Command {
         let mut ssh = Command::new("ssh");
         ssh.args(["-T", "-a", "-x", "-S"]).arg(self.path()).args(["-o", "ControlMaster=yes"]);
-        for option in PLAIN.iter().chain(&ALIVE) {
+        let newer = if version() >= Some((8, 7)) { &PLAIN_SINCE_8_7[..] } else { &[] };
+        for option in PLAIN.iter().chain(&ALIVE).chain(newer) {
             ssh.args(["-o", option]);
         }
         self.options.arguments(&mut ssh);
@@ -87,6 +88,21 @@ impl Socket {
     fn path(&self) -> PathBuf {
         self.dir.path().join("s")
     }
+}
+
+/// Asks ssh for its version; `None` where it tells none that is known, or cannot be started.
+fn version() -> Option<(u32, u32)> {
+    let told = Command::new("ssh").arg("-V").stdin(Stdio::null()).output().ok()?;
+    parse_version(&String::from_utf8_lossy(&told.stderr))
+}
+
+/// Reads `OpenSSH_9.2p1 …`; some systems put their name in between.
+fn parse_version(text: &str) -> Option<(u32, u32)> {
+    let (_, rest) = text.split_once("OpenSSH_")?;
+    let numbers = rest.split_whitespace().next()?.rsplit('_').next()?;
+    let (major, minor) = numbers.split_once('.')?;
+    let minor = minor.split(|c: char| !c.is_ascii_digit()).next()?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// Where sockets go: short, for their paths may have some hundred bytes only, and not shared by network.
@@ -132,6 +148,28 @@ mod tests {
         flock(&lock, FlockOperation::LockExclusive).unwrap();
         sweep(base.path());
         assert!(!dead.exists() && living.exists() && other.exists());
+    }
+
+    #[test]
+    fn versions_are_read() {
+        for (text, version) in [
+            ("OpenSSH_9.2p1 Debian-2+deb12u7, OpenSSL 3.0.17 1 Jul 2025\n", Some((9, 2))),
+            ("OpenSSH_8.4p1, OpenSSL 1.1.1w", Some((8, 4))),
+            ("OpenSSH_10.0p2, LibreSSL", Some((10, 0))),
+            ("OpenSSH_for_Windows_9.5p1, LibreSSL 3.8.2", Some((9, 5))),
+            ("Dropbear v2022.83", None),
+            ("OpenSSH_", None),
+        ] {
+            assert_eq!(parse_version(text), version, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_unknown_options_that_the_user_has_ignored_stay_so() {
+        let socket = Socket::new(SshOptions { host: "h".into(), ..SshOptions::default() }).unwrap();
+        let command = socket.login("true");
+        let set = command.get_args().any(|word| word.to_string_lossy().contains("IgnoreUnknown"));
+        assert!(!set, "{command:?}");
     }
 
     #[test]
