@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use uuid::Uuid;
 
 use super::error::{CommandError, Ended};
@@ -154,9 +155,23 @@ impl Channel {
     }
 }
 
+impl Channel {
+    /// Lets ssh end by itself: killed while it asks for a password, it would leave a terminal that does not
+    /// show what is typed.
+    fn terminate(&mut self) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let (true, Ok(None), Some(pid)) = (self.remote, self.child.try_wait(), pid) {
+            // It fails only for what has ended.
+            let _ = kill_process(pid, Signal::TERM);
+            self.has_ended();
+        }
+    }
+}
+
 impl Drop for Channel {
     fn drop(&mut self) {
         self.input = None;
+        self.terminate();
         // Both fail only where it has ended and been waited for already.
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -207,6 +222,30 @@ mod tests {
         assert!(error.to_string().starts_with("'ls /nonexistent' failed on here ("), "{error}");
         assert!(error.to_string().contains("No such file"), "{error}");
         assert_eq!(channel.ask(&Script::new("echo yes"), "").unwrap(), b"yes\n");
+    }
+
+    #[test]
+    fn an_ssh_that_still_asks_may_put_the_terminal_right_before_it_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let [asks, restored] = ["asks", "restored"].map(|name| dir.path().join(name));
+        let cancel = Cancel::new().unwrap();
+        let ssh = |_: &str| {
+            let script = "trap 'sleep 0.2; touch \"$2\"; exit 1' TERM; touch \"$1\"; while :; do sleep 0.05; done";
+            let mut command = Command::new("sh");
+            command.args(["-c", script, "ssh"]).args([&asks, &restored]);
+            command
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !asks.exists() {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                cancel.cancel();
+            });
+            let error = Channel::start(ssh, "far", true, &cancel).unwrap_err();
+            assert!(matches!(error, CommandError::Cancelled), "{error}");
+        });
+        assert!(restored.exists());
     }
 
     #[test]
