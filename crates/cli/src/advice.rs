@@ -136,7 +136,9 @@ fn by_command(error: &CommandError) -> Option<&'static str> {
             "another version of btrfs-progs there may help; nothing was changed"
         }
         CommandError::Talk { .. } | CommandError::OtherData { .. } => AGAIN,
-        CommandError::Failed { stderr, .. } => by_words(stderr).unwrap_or(AGAIN),
+        CommandError::Failed { command, stderr, .. } => {
+            by_words(stderr).or_else(|| by_place(command, stderr)).unwrap_or(AGAIN)
+        }
         _ => return None,
     })
 }
@@ -175,6 +177,7 @@ pub(crate) const EXISTS: &str =
     "rename or delete it, or receive into another directory (-r keeps those of the source)";
 const AGAIN: &str = "run the same command again; nothing of it was kept";
 const FULL: &str = "free some space at the destination and run again; what is there is complete";
+const LINK: &str = "a symbolic link stands where a directory must; name the real path";
 const ROOT: &str = "run it as root: btrfs lets nobody else list, send or receive subvolumes";
 
 /// What to do about a subvolume that a stream builds on.
@@ -209,6 +212,24 @@ fn by_words(stderr: &str) -> Option<&'static str> {
     causes.into_iter().find(|(words, _)| stderr.contains(words)).map(|(_, hint)| hint)
 }
 
+/// What to do where a path of the other side is not what it should be. A transfer says the same words of
+/// what is inside of a subvolume.
+fn by_place(command: &str, stderr: &str) -> Option<&'static str> {
+    let looks =
+        ["ls ", "mkdir ", "readlink ", "stat "].iter().any(|name| command.starts_with(name));
+    let causes = [
+        ("Too many levels of symbolic links", LINK),
+        (
+            "File exists",
+            "something else stands there, or a symbolic link to nothing; name another path",
+        ),
+        ("Not a directory", "name a directory, or a subvolume"),
+        ("No such file or directory", "check the path, and that its filesystem is mounted"),
+    ];
+    let cause = causes.into_iter().find(|(words, _)| looks && stderr.contains(words));
+    cause.map(|(_, hint)| hint)
+}
+
 /// What to do about an errno, wherever it came from.
 fn by_cause(errno: i32) -> Option<&'static str> {
     use std::io::ErrorKind as Kind;
@@ -228,10 +249,12 @@ fn by_cause(errno: i32) -> Option<&'static str> {
 
 fn by_errno(errno: i32) -> Option<&'static str> {
     const EIO: i32 = 5;
+    const EMFILE: i32 = 24;
     const ELOOP: i32 = 40;
     Some(match errno {
         EIO => "check the disks: 'dmesg' and 'btrfs device stats'",
-        ELOOP => "a symbolic link stands where a directory must; name the real path",
+        EMFILE => "raise the limit of open files, as with 'ulimit -n 1024', and run again",
+        ELOOP => LINK,
         _ => return None,
     })
 }
@@ -249,10 +272,23 @@ mod tests {
 
     #[test]
     fn every_common_cause_has_a_hint() {
-        for errno in [1, 2, 5, 13, 20, 28, 30, 40, 122] {
+        for errno in [1, 2, 5, 13, 20, 24, 28, 30, 40, 122] {
             assert!(open(errno).hint.is_some(), "errno {errno}");
         }
         assert_eq!(open(1).hint.as_deref(), Some(ROOT));
+    }
+
+    #[test]
+    fn a_bad_path_over_there_is_no_reason_to_run_again() {
+        let failed = |command: &str, stderr: &str| {
+            let (host, status) = ("far".to_owned(), "1".to_owned());
+            let (command, stderr) = (command.to_owned(), stderr.to_owned());
+            let error = CommandError::Failed { host, command, status, stderr };
+            Failure::from(RootError::Command(error)).hint.unwrap()
+        };
+        assert!(failed("ls /a/../b", "No such file or directory").contains("check the path"));
+        assert!(failed("mkdir -p -- /a", "mkdir: '/a': File exists").contains("another path"));
+        assert_eq!(failed("btrfs receive -e /a", "x: No such file or directory"), AGAIN);
     }
 
     #[test]
