@@ -26,6 +26,8 @@ use crate::{Cancel, Flow};
 /// Receives one stream into `$1`, under the staging name `$2`, and gives it the name `$3` when told to.
 const RECEIVE: &str = r#"
 p=$1/$2; f=$1/$3
+if t -e "$f" || t -L "$f"; then printf 'taken\0'; exit 1; fi
+printf 'free\0'
 clean() { $S btrfs subvolume delete "$p" >/dev/null 2>&1; }
 trap clean EXIT; trap 'exit 1' HUP INT TERM
 r btrfs receive -e "$1" >&2
@@ -98,7 +100,10 @@ impl Receiver<'_> {
         let script = Script::new(RECEIVE).arg(&self.into.path).arg(&staging).arg(&name);
         let shell = &self.into.shell;
         let (mut session, output) = shell.link.start(&script, shell.sudo, self.cancel)?;
-        let answers = Lines::new(output, self.cancel);
+        let mut answers = Lines::new(output, self.cancel);
+        if answers.next().ok().flatten().is_some_and(|answer| answer == b"taken") {
+            return Err(self.exists(&name));
+        }
         let header = Header { version: frame.version() }.encode();
         session.write(&header)?;
         let renamed = rewrite_subvolume_name(frame, staging.as_bytes());
@@ -163,8 +168,16 @@ impl Receiver<'_> {
     fn published(&self, mut current: Current) -> Result<(), RootError> {
         match self.answer(&mut current)?.as_slice() {
             b"published" => Ok(current.session.finish()?),
-            _ => Err(ReceiveError::Exists { path: self.into.shown.join(&current.name) }.into()),
+            _ => {
+                // It ends with an error, when it has deleted the staging subvolume.
+                let _ = current.session.finish();
+                Err(self.exists(&current.name))
+            }
         }
+    }
+
+    fn exists(&self, name: &OsStr) -> RootError {
+        ReceiveError::Exists { path: self.into.shown.join(name) }.into()
     }
 
     /// Reads an answer of the script; where there is none, how it ended says why.
