@@ -4,6 +4,7 @@
 //! subvolumes, so nothing is done with one that is not the real path of what it names.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::lock::Lock;
@@ -20,6 +21,7 @@ const READ_ONLY: &str = r#"r btrfs property get -t subvol "$1" ro"#;
 const MKDIR: &str = r#"r mkdir -p -- "$1""#;
 
 const ENOENT: i32 = 2;
+const EXDEV: i32 = 18;
 const ELOOP: i32 = 40;
 
 impl Shared {
@@ -40,16 +42,13 @@ impl Shared {
 
     /// Refuses a directory that is not where it seems to be, or that nothing can be written to.
     fn check(&self, place: &Place, real: &Path, full: &Path) -> Result<(), RootError> {
+        self.is_real(place, real, full)?;
         let path = self.shell.shown(full);
-        if real != full {
-            let source = std::io::Error::from_raw_os_error(match place.missing.as_os_str() {
-                missing if missing.is_empty() => ELOOP,
-                _ => ENOENT,
-            });
-            return Err(RootError::Open { path, source });
-        }
         if place.mount.point.starts_with(&self.path) && place.mount.point != self.path {
             return Err(RootError::OtherMount { path });
+        }
+        if place.missing.as_os_str().is_empty() && !place.is_directory() {
+            return Err(RootError::NotADirectory { path });
         }
         if place.mount.is_read_only {
             return Err(RootError::ReadOnly { path, what: "the filesystem" });
@@ -58,6 +57,21 @@ impl Shared {
             true => Err(RootError::ReadOnly { path, what: "the subvolume" }),
             false => Ok(()),
         }
+    }
+
+    /// Refuses a path that leads out of the root, through a link, or to nothing.
+    pub(super) fn is_real(&self, place: &Place, real: &Path, full: &Path) -> Result<(), RootError> {
+        let errno = if !full.starts_with(&self.path) {
+            EXDEV
+        } else if real == full {
+            return Ok(());
+        } else if place.missing.as_os_str().is_empty() {
+            ELOOP
+        } else {
+            ENOENT
+        };
+        let source = io::Error::from_raw_os_error(errno);
+        Err(RootError::Open { path: self.shell.shown(full), source })
     }
 
     /// Whether it is the subvolume that keeps us from writing to a directory.

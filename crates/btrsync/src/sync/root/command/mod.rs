@@ -173,12 +173,11 @@ impl Shared {
     }
 
     fn show(&self, path: &Path) -> Result<Subvolume, RootError> {
-        let (root, below) =
-            Place::ask(&self.shell, &self.path.join(path))?.into_root(&self.shell)?;
-        let vanished = || RootError::Vanished { path: self.shell.shown(&self.path.join(path)) };
-        if !below.as_os_str().is_empty() && self.path.join(path) == root {
-            return Err(vanished());
-        }
+        let full = self.path.join(path);
+        let place = Place::ask(&self.shell, &full)?;
+        self.is_real(&place, &place.existing, &full)?;
+        let (root, _) = place.into_root(&self.shell)?;
+        let vanished = || RootError::Vanished { path: self.shell.shown(&full) };
         let listing = list::list(&self.shell, &root)?;
         let mine = list::list(&self.shell, &self.path)?;
         let prefix = mine.vols.into_iter().find(|vol| vol.id == mine.root).map(|vol| vol.path);

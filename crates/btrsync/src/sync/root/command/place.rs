@@ -4,6 +4,7 @@
 //! directories above (256 is the root of a subvolume) and the table of mounts.
 
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -16,8 +17,8 @@ use super::script::Script;
 const ROOT_INODE: u64 = 256;
 
 /// Prints, each with a NUL behind it: the kind, the part that exists without symbolic links, the part that
-/// does not, whether it can be written to, and the inode numbers from there up; then the table of mounts. `$2` tells whether `~` is
-/// the home directory.
+/// does not, whether it can be written to, and the inode numbers from there up; then the table of mounts. Where no path can
+/// be like that, prints the errno. `$2` tells whether `~` is the home directory.
 const LOOK: &str = r#"
 p=$1
 if test -n "$2"; then case $p in
@@ -30,11 +31,11 @@ e=$p; m=
 while ! t -e "$e"; do
   while :; do case $e in ?*/) e=${e%/};; *) break;; esac; done
   b=${e##*/}
-  case $b in .|..) echo 'No such file or directory' >&2; failed 1 ls "$p";; esac
+  case $b in .|..) printf '2\0'; exit 0;; esac
   m=$b${m:+/$m}; e=${e%/*}; e=${e:-/}
 done
 if test -n "$m"; then
-  t -d "$e" || { echo 'Not a directory' >&2; failed 1 ls "$p"; }
+  t -d "$e" || { printf '20\0'; exit 0; }
   t -x "$e" || { echo 'Permission denied' >&2; failed 1 ls "$p"; }
 fi
 q=$(try readlink -f -- "$e" && echo x) || exit
@@ -71,6 +72,9 @@ impl Place {
     pub(super) fn ask(shell: &Shell, path: &Path) -> Result<Self, RootError> {
         let home = if shell.link.is_remote() { "home" } else { "" };
         let answer = shell.ask(&Script::new(LOOK).arg(path).arg(home))?;
+        if let Some(source) = refusal(&answer) {
+            return Err(RootError::Open { path: shell.shown(path), source });
+        }
         Self::read(&answer).ok_or_else(|| {
             shell.garbled("stat", "its inode numbers or the table of mounts are missing").into()
         })
@@ -115,6 +119,11 @@ impl Place {
         Some(Self { kind, existing, missing, is_writable, root, mount })
     }
 
+    /// Whether a directory is there.
+    pub(super) fn is_directory(&self) -> bool {
+        matches!(self.kind, Kind::Directory | Kind::Subvolume)
+    }
+
     /// What this is as the answer to [`look`](super::super::RootFactory::look).
     pub(super) fn into_look(self, asked: &Path) -> Look {
         let mounted = self.mount.point == self.existing;
@@ -140,6 +149,12 @@ impl Place {
         let below = inside.iter().chain(self.missing.iter()).collect();
         Ok((root, below))
     }
+}
+
+/// The errno that is all of an answer.
+fn refusal(answer: &[u8]) -> Option<io::Error> {
+    let errno = std::str::from_utf8(answer.strip_suffix(b"\0")?).ok()?.parse().ok()?;
+    Some(io::Error::from_raw_os_error(errno))
 }
 
 pub(super) fn path(bytes: &[u8]) -> PathBuf {
