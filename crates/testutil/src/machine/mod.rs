@@ -12,9 +12,11 @@ mod sshd;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use crate::loopfs::Home;
 use crate::must::must;
 
 pub use network::Network;
@@ -35,6 +37,8 @@ pub struct Machine {
     sshd: Sshd,
     daemon: Option<Daemon>,
     dir: TempDir,
+    /// A filesystem that is mounted later is seen only below a mount that was there before.
+    _home: Arc<Home>,
 }
 
 /// Choices for a [`Machine`].
@@ -88,10 +92,11 @@ impl Builder {
     /// Starts a machine; its sshd does not listen yet.
     #[track_caller]
     fn start(&self, own_network: bool) -> Machine {
+        let _home = Home::acquire();
         let dir = files::prepare(self);
         let space = Space::start(dir.path(), own_network);
         let sshd = Sshd::new(dir.path(), &self.sshd_lines);
-        Machine { space, sshd, daemon: None, dir }
+        Machine { space, sshd, daemon: None, dir, _home }
     }
 }
 
