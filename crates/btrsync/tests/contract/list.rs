@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use btrsync::btrfs::Forest;
 use btrsync::sync::root::{RootOptions, Scope};
-use btrsync_testutil::{LoopFs, btrfs, require_btrfs};
+use btrsync_testutil::{LoopFs, btrfs};
 
-use crate::support::{root, root_with};
+use crate::plug::Plug;
 
 /// Two subvolumes with snapshots inside and outside of the first, which is the root.
 fn filesystem() -> LoopFs {
@@ -45,9 +45,7 @@ fn relations(forest: &Forest) -> String {
 }
 
 /// The same as the Python btrsync lists on the same filesystem.
-#[tokio::test]
-async fn scopes() {
-    require_btrfs!();
+pub(crate) async fn scopes(plug: &Plug) {
     let fs = filesystem();
     for (scope, readonly, expected) in [
         (Scope::All, true, "snap dir/snap2<snap nested/deep<dir/snap2 A-in b-in<snap"),
@@ -58,27 +56,23 @@ async fn scopes() {
         (Scope::Isolated, false, "snap rw<snap dir/snap2<rw nested A-in b-in"),
     ] {
         let options = RootOptions { scope, readonly, ..RootOptions::default() };
-        let root = root_with(&fs.path().join("vol/dir"), options).await;
+        let root = plug.root_with(&fs.path().join("vol/dir"), options).await;
         let forest = root.list().await.unwrap();
         assert_eq!(relations(&forest), expected, "{scope:?}, readonly {readonly}");
     }
 }
 
-#[tokio::test]
-async fn a_mount_of_a_subvolume_lists_the_same() {
-    require_btrfs!();
+pub(crate) async fn a_mount_of_a_subvolume_lists_the_same(plug: &Plug) {
     let fs = filesystem();
     let mount = fs.mount_subvol("vol");
     let [direct, mounted] = [&fs.path().join("vol"), mount.path()];
-    let (direct, mounted) = (root(direct).await, root(mounted).await);
+    let (direct, mounted) = (plug.root(direct).await, plug.root(mounted).await);
     let lists = [direct.list().await.unwrap(), mounted.list().await.unwrap()];
     assert_eq!(relations(&lists[0]), relations(&lists[1]));
     assert_eq!(lists[0].len(), 5);
 }
 
-#[tokio::test]
-async fn names_are_bytes_and_staging_names_are_not_listed() {
-    require_btrfs!();
+pub(crate) async fn names_are_bytes_and_staging_names_are_not_listed(plug: &Plug) {
     let fs = LoopFs::new();
     btrfs::create_subvolume(&fs.path().join("origin"));
     let names: [&[u8]; 4] = [b"a b\n\t", b"latin-\xe4", b".btrsync-x.partial", b"-"];
@@ -88,16 +82,14 @@ async fn names_are_bytes_and_staging_names_are_not_listed() {
     }
     let staging = format!(".btrsync-{}.partial", "0a".repeat(16));
     btrfs::snapshot_ro(&fs.path().join("origin"), &fs.path().join(staging));
-    let forest = root(fs.path()).await.list().await.unwrap();
+    let forest = plug.root(fs.path()).await.list().await.unwrap();
     let listed: Vec<&[u8]> = forest.iter().map(|vol| vol.name.as_bytes()).collect();
     assert_eq!(listed, names);
 }
 
-#[tokio::test]
-async fn show_tells_of_the_subvolume_that_holds_a_path() {
-    require_btrfs!();
+pub(crate) async fn show_tells_of_the_subvolume_that_holds_a_path(plug: &Plug) {
     let fs = filesystem();
-    let root = root(&fs.path().join("vol")).await;
+    let root = plug.root(&fs.path().join("vol")).await;
     for (path, expected) in [
         ("", ""),
         ("dir", ""),
@@ -116,16 +108,14 @@ async fn show_tells_of_the_subvolume_that_holds_a_path() {
     assert!(root.show("../outside".as_ref()).await.is_err(), "it never leaves the root");
 }
 
-#[tokio::test]
-async fn occupied_tells_where_something_stands() {
-    require_btrfs!();
+pub(crate) async fn occupied_tells_where_something_stands(plug: &Plug) {
     let fs = filesystem();
     let vol = fs.path().join("vol");
     fs::write(vol.join("file"), b"").unwrap();
     std::os::unix::fs::symlink("nowhere", vol.join("dangling")).unwrap();
     let paths = ["snap", "dir", "file", "dangling", "none", "dir/none", "none/none", "dir/snap2"];
     let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
-    let occupied = root(&vol).await.occupied(&paths).await.unwrap();
+    let occupied = plug.root(&vol).await.occupied(&paths).await.unwrap();
     let expected = ["snap", "dir", "file", "dangling", "dir/snap2"].map(PathBuf::from);
     assert_eq!(occupied, expected);
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use btrsync::sync::root::RootError;
-use btrsync_testutil::{LoopFs, btrfs, require_btrfs};
+use btrsync_testutil::{LoopFs, require_btrfs};
 
 use crate::support::{entries, root};
 
@@ -30,37 +30,6 @@ async fn a_second_root_is_kept_out_and_told_by_whom() {
     drop(first);
     let freed = async { while second.lock("99".as_ref()).await.is_err() {} };
     tokio::time::timeout(Duration::from_secs(10), freed).await.unwrap();
-}
-
-#[tokio::test]
-async fn what_cannot_be_locked() {
-    require_btrfs!();
-    let fs = LoopFs::new();
-    fs::write(fs.path().join("file"), b"").unwrap();
-    let root = root(fs.path()).await;
-    for path in ["none", "file", "../..", "/etc"] {
-        assert!(root.lock(path.as_ref()).await.is_err(), "{path}");
-    }
-    btrfs::snapshot_ro(fs.path(), &fs.path().join("snapshot"));
-    let error = root.lock("snapshot".as_ref()).await.unwrap_err();
-    assert!(matches!(error, RootError::ReadOnly { .. }), "{error}");
-    fs.remount("ro");
-    let error = root.lock("".as_ref()).await.unwrap_err();
-    assert!(matches!(error, RootError::ReadOnly { .. }), "{error}");
-}
-
-#[tokio::test]
-async fn a_lock_removes_the_leftovers_of_dead_runs_and_nothing_else() {
-    require_btrfs!();
-    let fs = LoopFs::new();
-    let staging = |hex: &str| format!(".btrsync-{}.partial", hex.repeat(32));
-    btrfs::create_subvolume(&fs.path().join(staging("a")));
-    btrfs::create_subvolume(&fs.path().join(staging("b")));
-    btrfs::set_ro(&fs.path().join(staging("b")), true);
-    btrfs::create_subvolume(&fs.path().join("kept"));
-    btrfs::create_subvolume(&fs.path().join(".btrsync-kept.partial"));
-    root(fs.path()).await.lock("".as_ref()).await.unwrap();
-    assert_eq!(entries(fs.path()), [".btrsync-kept.partial", "kept"]);
 }
 
 #[tokio::test]

@@ -2,8 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panic")]
 
 mod hostile;
-mod list;
-mod locate;
 mod lock;
 #[allow(dead_code, reason = "shared with giving_up, which uses the rest")]
 mod support;

@@ -1,0 +1,61 @@
+//! The roots that are held to the contract.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use btrsync::Cancel;
+use btrsync::sync::root::local::Local;
+use btrsync::sync::root::{RootError, RootFactory, RootOptions, Ssh, SshOptions, Sudo};
+use btrsync_testutil::Machine;
+
+use crate::support::Root;
+
+/// A way to reach the filesystems of this machine.
+pub(crate) struct Plug {
+    // First: a connection ends before what it leads to.
+    factory: Arc<dyn RootFactory>,
+    /// What messages put before a path.
+    prefix: &'static str,
+    _machine: Option<Machine>,
+}
+
+pub(crate) fn local() -> Plug {
+    Plug { factory: Arc::new(Local), prefix: "", _machine: None }
+}
+
+pub(crate) fn sudo() -> Plug {
+    Plug { factory: Arc::new(Sudo::new(Cancel::new().unwrap())), prefix: "", _machine: None }
+}
+
+/// Through an sshd that listens on the loopback address.
+pub(crate) fn ssh() -> Plug {
+    let machine = Machine::on_loopback();
+    let config_file = Some(machine.ssh_config());
+    let options = SshOptions { host: "far".into(), config_file, ..SshOptions::default() };
+    let factory = Arc::new(Ssh::new(options, Cancel::new().unwrap()));
+    Plug { factory, prefix: "far:", _machine: Some(machine) }
+}
+
+impl Plug {
+    pub(crate) fn factory(&self) -> &dyn RootFactory {
+        self.factory.as_ref()
+    }
+
+    pub(crate) async fn get_root(&self, path: &Path) -> Result<(Root, PathBuf), RootError> {
+        self.factory.get_root(path, &RootOptions::default()).await
+    }
+
+    pub(crate) async fn root(&self, path: &Path) -> Root {
+        self.root_with(path, RootOptions::default()).await
+    }
+
+    pub(crate) async fn root_with(&self, path: &Path, options: RootOptions) -> Root {
+        self.factory.get_root(path, &options).await.unwrap().0
+    }
+
+    /// The path that a message shows.
+    #[track_caller]
+    pub(crate) fn path(&self, shown: &str) -> String {
+        shown.strip_prefix(self.prefix).expect("the machine is named").to_owned()
+    }
+}
