@@ -29,7 +29,7 @@ const FLAGS: [(u64, IFlags); 7] = [
     (1 << 10, IFlags::DIRSYNC),
     (1 << 11, IFlags::COMPRESSED),
 ];
-const NO_COMPRESSION: IFlags = IFlags::from_bits_retain(0x400);
+pub(super) const NO_COMPRESSION: IFlags = IFlags::from_bits_retain(0x400);
 const COMPRESSIONS: IFlags = IFlags::COMPRESSED.union(NO_COMPRESSION);
 const IMMUTABLE: u64 = 1 << 6;
 const APPEND: u64 = 1 << 7;
@@ -48,6 +48,7 @@ pub(super) fn set_flags(tree: &mut Tree, path: &[u8], flags: u64) -> Applied<()>
     if !matches!(node.kind, FileType::RegularFile | FileType::Directory) {
         return Err(ApplyError::not_a_file(path));
     }
+    node.changes_attributes();
     let file = reopen(&node.file, OFlags::RDONLY).told("open it")?;
     let inode = look(&file).told("look at it")?.inode;
     let protection =

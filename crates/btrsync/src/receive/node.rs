@@ -8,12 +8,14 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, Timestamps, Uid, XattrFlags, chmod, chownat, fchmod, flistxattr,
-    fremovexattr, fsetxattr, fstat, futimens, removexattr, setxattr, utimensat,
+    AtFlags, FileType, Gid, IFlags, Mode, Timestamps, Uid, XattrFlags, chmod, chownat, fchmod,
+    flistxattr, fremovexattr, fsetxattr, fstat, futimens, ioctl_getflags, ioctl_setflags,
+    removexattr, setxattr, utimensat,
 };
 use rustix::io::Errno;
 
 use super::apply_error::{Applied, ApplyError, Told};
+use super::attributes;
 use super::confine::own_path;
 
 /// What a descriptor is good for.
@@ -174,7 +176,8 @@ impl Node {
         }
     }
 
-    fn changes_attributes(&self) {
+    /// Notes that attributes or flags are about to change.
+    pub(super) fn changes_attributes(&self) {
         self.plain.set(false);
         self.inherited.set(None);
     }
@@ -184,16 +187,25 @@ impl Node {
         if let Some(known) = self.inherited.get() {
             return Ok(known);
         }
-        let mut names = [0; 4096];
-        let inherited = match flistxattr(&self.file, &mut names[..]) {
-            Ok(length) => {
-                names[..length].split(|byte| *byte == 0).any(|name| INHERITED.contains(&name))
-            }
-            Err(Errno::RANGE) => true,
-            Err(error) => return Err(error).told("list the extended attributes of the directory"),
-        };
+        let inherited = self.hands_flags_on()? || self.hands_attributes_on()?;
         self.inherited.set(Some(inherited));
         Ok(inherited)
+    }
+
+    fn hands_flags_on(&self) -> Applied<bool> {
+        let flags = ioctl_getflags(&self.file).told("read the flags of the directory")?;
+        Ok(flags.intersects(INHERITED_FLAGS))
+    }
+
+    fn hands_attributes_on(&self) -> Applied<bool> {
+        let mut names = [0; 4096];
+        match flistxattr(&self.file, &mut names[..]) {
+            Ok(length) => {
+                Ok(names[..length].split(|byte| *byte == 0).any(|name| INHERITED.contains(&name)))
+            }
+            Err(Errno::RANGE) => Ok(true),
+            Err(error) => Err(error).told("list the extended attributes of the directory"),
+        }
     }
 
     /// Notes of a new directory that it hands nothing on.
@@ -210,7 +222,17 @@ impl Node {
                 Err(error) => return Err(error).told("remove an inherited attribute"),
             }
         }
-        Ok(())
+        if holds { self.strip_flags() } else { Ok(()) }
+    }
+
+    /// Removes the flags that a new file or directory got; it is empty, so none of them is in use.
+    fn strip_flags(&self) -> Applied<()> {
+        let flags = ioctl_getflags(&self.file).told("read the flags")?;
+        match flags.intersects(INHERITED_FLAGS) {
+            true => ioctl_setflags(&self.file, flags.difference(INHERITED_FLAGS))
+                .told("remove inherited flags"),
+            false => Ok(()),
+        }
     }
 }
 
@@ -224,7 +246,11 @@ pub(super) fn check_owner(uid: u32, gid: u32) -> Applied<()> {
     Ok(())
 }
 
-/// What a directory hands on.
+/// The flags that a directory hands on: no copy on write, compression, and no compression.
+const INHERITED_FLAGS: IFlags =
+    IFlags::NOCOW.union(IFlags::COMPRESSED).union(attributes::NO_COMPRESSION);
+
+/// The attributes that a directory hands on.
 const INHERITED: [&[u8]; 2] = [b"system.posix_acl_default", COMPRESSION];
 
 /// What a new entry has from its directory.

@@ -108,3 +108,16 @@ fn a_file_ceases_to_copy_on_write_where_no_data_has_checksums() {
     };
     arrives("nodatasum", &[make, change]);
 }
+
+#[test]
+fn a_file_gets_no_flag_of_the_directory_that_it_was_moved_into() {
+    require_btrfs!();
+    let make = |dir: &Path| fs::create_dir(dir.join("dir")).unwrap();
+    let change = |dir: &Path| flags(&dir.join("dir"), IFlags::NOCOW);
+    let add = |dir: &Path| {
+        fs::write(dir.join("file"), [b'x'; 9000]).unwrap();
+        compression(&dir.join("file"), "zstd");
+        fs::rename(dir.join("file"), dir.join("dir/file")).unwrap();
+    };
+    arrives("", &[make, change, add]);
+}
