@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::error::{CommandError, Ended};
 use super::script::Script;
-use super::session::{is_of_ssh, told};
+use super::session::{is_of_ssh, program, told};
 use crate::process::{Feed, Piped, Words};
 use crate::{Cancel, Flow};
 
@@ -49,7 +49,7 @@ impl Channel {
         cancel: &Cancel,
     ) -> Result<Self, CommandError> {
         let mark = new_mark();
-        let program = if remote { "ssh" } else { "sh" };
+        let program = program(remote);
         let Piped { child, input, output, stderr } = Piped::start(&mut command(&mark), cancel)
             .map_err(|source| CommandError::Start { program, source })?;
         let (input, output) = (Some(input), Flow::new(output, cancel));
@@ -124,7 +124,7 @@ impl Channel {
         }
         let status = match self.child.wait() {
             Ok(status) => status,
-            Err(source) => return CommandError::Start { program: "ssh", source },
+            Err(source) => return CommandError::Start { program: program(self.remote), source },
         };
         let (host, stderr) = (self.host.clone(), self.stderr.last(|_| false));
         let by_ssh = self.remote && is_of_ssh(status);
@@ -153,9 +153,7 @@ impl Channel {
         // Dropped, it is killed where it has not ended.
         self.has_ended();
     }
-}
 
-impl Channel {
     /// Lets ssh end by itself: killed while it asks for a password, it would leave a terminal that does not
     /// show what is typed.
     fn terminate(&mut self) {

@@ -68,7 +68,7 @@ impl Locks {
         line.push(b'\n');
         session.write(&line)?;
         session.flush()?;
-        answer(session, answers)
+        Ok(answers.answer(session)?)
     }
 }
 
@@ -76,14 +76,6 @@ fn start(shell: &Shell) -> Result<(Session, Lines), RootError> {
     let cancel = shell.link.cancel();
     let (mut session, output) = shell.link.start(&Script::new(LOCK), shell.sudo, cancel)?;
     let mut answers = Lines::new(output, cancel);
-    answer(&mut session, &mut answers)?;
+    answers.answer(&mut session)?;
     Ok((session, answers))
-}
-
-fn answer(session: &mut Session, answers: &mut Lines) -> Result<Vec<u8>, RootError> {
-    match answers.next() {
-        Ok(Some(answer)) => Ok(answer),
-        Ok(None) => Err(session.explain(&std::io::ErrorKind::UnexpectedEof.into()).into()),
-        Err(error) => Err(session.explain(&error).into()),
-    }
 }

@@ -101,7 +101,7 @@ impl Receiver<'_> {
         let shell = &self.into.shell;
         let (mut session, output) = shell.link.start(&script, shell.sudo, self.cancel)?;
         let mut answers = Lines::new(output, self.cancel);
-        if answers.next().ok().flatten().is_some_and(|answer| answer == b"taken") {
+        if answers.answer(&mut session)? == b"taken" {
             return Err(self.exists(&name));
         }
         let header = Header { version: frame.version() }.encode();
@@ -147,7 +147,7 @@ impl Receiver<'_> {
     /// Judges what has arrived, and lets it have its name.
     fn publish(&self, mut current: Current) -> Result<(), RootError> {
         let identity = current.identity;
-        let shown = self.answer(&mut current)?;
+        let shown = current.answers.answer(&mut current.session)?;
         let shown = text::shown(&shown)
             .map_err(|error| self.into.shell.garbled("btrfs subvolume show", &error.to_string()))?;
         let what = if shown.received_uuid != Some(identity.uuid) {
@@ -166,7 +166,7 @@ impl Receiver<'_> {
     }
 
     fn published(&self, mut current: Current) -> Result<(), RootError> {
-        match self.answer(&mut current)?.as_slice() {
+        match current.answers.answer(&mut current.session)?.as_slice() {
             b"published" => Ok(current.session.finish()?),
             _ => {
                 // It ends with an error, when it has deleted the staging subvolume.
@@ -178,18 +178,6 @@ impl Receiver<'_> {
 
     fn exists(&self, name: &OsStr) -> RootError {
         ReceiveError::Exists { path: self.into.shown.join(name) }.into()
-    }
-
-    /// Reads an answer of the script; where there is none, how it ended says why.
-    fn answer(&self, current: &mut Current) -> Result<Vec<u8>, RootError> {
-        match current.answers.next() {
-            Ok(Some(answer)) => Ok(answer),
-            Ok(None) => {
-                let ended = std::io::ErrorKind::UnexpectedEof.into();
-                Err(current.session.explain(&ended).into())
-            }
-            Err(error) => Err(current.session.explain(&error).into()),
-        }
     }
 
     /// A command of ours that cannot be put into the stream; the names and times in it are short.

@@ -38,7 +38,7 @@ impl Session {
         script: &Script,
         context: Context<'_>,
     ) -> Result<(Self, OwnedFd), CommandError> {
-        let program = if context.remote { "ssh" } else { "sh" };
+        let program = program(context.remote);
         let Piped { child, input, output, stderr } = Piped::start(&mut command, context.cancel)
             .map_err(|source| CommandError::Start { program, source })?;
         let mut session = Self {
@@ -96,7 +96,7 @@ impl Session {
 
     /// Waits for the end, and tells what it means.
     fn judge(&mut self) -> Result<(), CommandError> {
-        let program = if self.remote { "ssh" } else { "sh" };
+        let program = program(self.remote);
         let status = match super::wait::wait(&mut self.child, &self.cancel) {
             Ok(Some(status)) => status,
             Ok(None) => return Err(CommandError::Cancelled),
@@ -147,6 +147,11 @@ impl Drop for Session {
     }
 }
 
+/// The program that runs the scripts.
+pub(super) fn program(remote: bool) -> &'static str {
+    if remote { "ssh" } else { "sh" }
+}
+
 /// The lines that a script answers with.
 #[derive(Debug)]
 pub(super) struct Lines(BufReader<Flow>);
@@ -156,8 +161,17 @@ impl Lines {
         Self(BufReader::new(Flow::new(output, cancel)))
     }
 
+    /// Reads an answer of a script; where there is none, how that ended says why.
+    pub(super) fn answer(&mut self, session: &mut Session) -> Result<Vec<u8>, CommandError> {
+        match self.next() {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(session.explain(&std::io::ErrorKind::UnexpectedEof.into())),
+            Err(error) => Err(session.explain(&error)),
+        }
+    }
+
     /// Reads up to a NUL byte, without that; `None` where the output has ended before.
-    pub(super) fn next(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+    fn next(&mut self) -> std::io::Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         loop {
             let available = self.0.fill_buf()?;
