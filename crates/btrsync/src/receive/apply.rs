@@ -41,8 +41,8 @@ struct Place {
 }
 
 impl Applier {
-    /// Takes over the root directory of a staging subvolume; `root_times` are those that it gets if the
-    /// stream says nothing of it.
+    /// Takes over the root directory of a staging subvolume; `root_times` are those of its parent, if it
+    /// has one, which it gets if the stream says nothing of them.
     pub(super) fn new(
         root: File,
         uuid: Uuid,
@@ -50,6 +50,10 @@ impl Applier {
         decompress: bool,
     ) -> Applied<Self> {
         let tree = Tree::new(root)?;
+        if root_times.is_none() {
+            // It builds on nothing, and has what the destination hands on.
+            tree.root().strip()?;
+        }
         let root = Root::close(&tree.root().file, root_times)?;
         Ok(Self { tree, uuid, decompress, creation: None, root })
     }

@@ -121,3 +121,23 @@ fn a_file_gets_no_flag_of_the_directory_that_it_was_moved_into() {
     };
     arrives("", &[make, change, add]);
 }
+
+#[test]
+fn a_subvolume_gets_nothing_of_the_directory_that_it_is_received_into() {
+    require_btrfs!();
+    let (from, to) = (LoopFs::new(), LoopFs::new());
+    compression(to.path(), "zstd");
+    let into = to.path().join("into");
+    fs::create_dir(&into).unwrap();
+    let origin = from.path().join("origin");
+    btrfs::create_subvolume(&origin);
+    let mut parent: Option<PathBuf> = None;
+    for name in ["full", "incremental"] {
+        fs::write(origin.join(name), name).unwrap();
+        let snapshot = from.path().join(name);
+        btrfs::snapshot_ro(&origin, &snapshot);
+        accepted(&send(&snapshot, parent.as_deref(), FORMS[0]), &into);
+        assert_identical(&snapshot, &into.join(name));
+        parent = Some(snapshot);
+    }
+}
