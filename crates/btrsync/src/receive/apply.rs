@@ -58,6 +58,24 @@ impl Applier {
         Ok(Self { tree, uuid, decompress, creation: None, root })
     }
 
+    /// Takes over the root directory of a staging subvolume that an interrupted run has left as it was
+    /// when it settled, with what it then knew of the root.
+    pub(super) fn resume(dir: File, uuid: Uuid, root: Root, decompress: bool) -> Applied<Self> {
+        Ok(Self { tree: Tree::new(dir)?, uuid, decompress, creation: None, root })
+    }
+
+    /// Whether all commands but the last are applied, and that one is put off as a whole.
+    pub(super) fn is_behind(&self) -> bool {
+        self.creation.is_some()
+    }
+
+    /// Does what was put off, but for a creation and what the root gets, so that the subvolume is as the
+    /// stream means it to be here. Returns what the root is to get.
+    pub(super) fn settle(&mut self) -> Applied<(&File, &Root)> {
+        self.tree.settle()?;
+        Ok((&self.tree.root().file, &self.root))
+    }
+
     /// Applies a command.
     pub(super) fn apply(
         &mut self,

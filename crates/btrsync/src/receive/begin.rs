@@ -7,8 +7,9 @@ use btrsync_stream::{Begun, Command};
 use uuid::Uuid;
 
 use super::error::ReceiveError;
+use super::kept::is_unfinished;
 use super::source::Named;
-use super::stage::{Identity, is_staging_name};
+use super::stage::Identity;
 
 /// How a stream begins a subvolume.
 pub(crate) struct Begin {
@@ -30,14 +31,15 @@ impl Begin {
     }
 }
 
-/// Whether a subvolume may get this name: one entry of the directory, and not a staging name.
+/// Whether a subvolume may get this name: one entry of the directory, and not that of
+/// something unfinished.
 fn is_possible_name(name: &OsStr) -> bool {
     let bytes = name.as_bytes();
     let special = bytes.is_empty() || bytes == b"." || bytes == b"..";
     !special
         && bytes.len() <= 255
         && !bytes.iter().any(|c| matches!(c, b'/' | 0))
-        && !is_staging_name(name)
+        && !is_unfinished(name)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::error::ReceiveError;
-use super::stage::remove_leftovers;
+use super::kept;
 
 /// An open directory that subvolumes are received into. Nothing outside of it is read or written.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Directory {
 
 impl Directory {
     /// Opens a directory, keeps other runs out of it for as long as the value lives, and removes what
-    /// dead runs have left in it.
+    /// dead runs have left in it and cannot be continued.
     ///
     /// # Errors
     ///
@@ -40,7 +40,7 @@ impl Directory {
             return Err(ReceiveError::NotBtrfs { path: path.into() });
         }
         let lock = Lock::take(file.try_clone().map_err(failed)?, path)?;
-        remove_leftovers(&file, path)?;
+        kept::sweep(&file, path)?;
         Ok(Self { file, path: path.into(), root: None, _lock: Some(lock) })
     }
 

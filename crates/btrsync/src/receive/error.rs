@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use btrsync_kernel as kernel;
 use btrsync_stream::{self as stream, CommandKind};
+use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::apply_error::ApplyError;
@@ -111,6 +112,10 @@ pub enum ReceiveError {
         /// Why.
         source: kernel::Error,
     },
+    /// The stream is not the one whose beginning an interrupted run has received. What that has kept is
+    /// deleted.
+    #[error("the stream does not begin like the one that an interrupted run has received in part")]
+    OtherPrefix,
     /// The receive was cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -127,6 +132,12 @@ impl ReceiveError {
             Self::Stream(stream::Error::Read { source, .. }) => source.raw_os_error(),
             _ => None,
         }
+    }
+
+    /// Returns whether there was no room, or none left of what the process may have.
+    pub(crate) fn is_about_space(&self) -> bool {
+        let resources = [Errno::NOSPC, Errno::DQUOT, Errno::NOMEM, Errno::MFILE, Errno::NFILE];
+        resources.iter().any(|errno| self.raw_os_error() == Some(errno.raw_os_error()))
     }
 
     /// Returns whether this is what a receiver sees when the sender has failed.

@@ -6,6 +6,7 @@ use btrsync_stream::Command;
 use uuid::Uuid;
 
 use super::error::ReceiveError;
+use super::prefix::Prefix;
 use crate::btrfs::Subvolume;
 
 /// What is known of the streams in a flow before they come.
@@ -18,6 +19,9 @@ pub struct StreamMeta {
     /// Their equals are also found outside of the directory that is received into, below the root of
     /// the destination, and are compared with what is said of them here.
     pub sources: Vec<Subvolume>,
+    /// What the sender has left out of each stream behind its first command, having found it to be what
+    /// the receiver has already; empty where all streams are whole.
+    pub skipped: Vec<Option<Prefix>>,
 }
 
 impl StreamMeta {
@@ -48,6 +52,55 @@ pub struct Received {
     pub name: OsString,
     /// The UUID that the stream gave of its source.
     pub uuid: Uuid,
+    /// How much of its stream an interrupted run had received, in bytes.
+    pub resumed: u64,
+}
+
+/// How much of a stream a directory holds after a run that was interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partial {
+    /// The UUID that the stream gives of its source.
+    pub uuid: Uuid,
+    /// The generation that the stream gives of its source.
+    pub ctransid: u64,
+    /// The UUID that the stream gives of its parent, if it has one.
+    pub parent: Option<Uuid>,
+    /// What is there of the stream.
+    pub prefix: Prefix,
+}
+
+/// How a receive that is interrupted can be continued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoints {
+    /// How many bytes of a stream come between two checkpoints at most: as much is received once more
+    /// after a crash. 0 is for none at all.
+    pub every: u64,
+    /// Continue what an interrupted run has left; else that is deleted.
+    pub resume: bool,
+}
+
+impl Checkpoints {
+    /// What [`Checkpoints::every`] is by default, in bytes.
+    pub const DEFAULT_EVERY: u64 = 64 << 20;
+
+    /// Neither makes checkpoints nor continues any.
+    pub const NONE: Self = Self { every: 0, resume: false };
+
+    /// Whether a checkpoint is due after so many bytes. Whole commands must fit before the limit.
+    pub(super) fn are_due(self, bytes: u64) -> bool {
+        self.every > 0 && bytes >= self.every - self.every / 16
+    }
+
+    /// Whether an interrupted receive of so many bytes is worth a checkpoint.
+    pub(super) fn are_worth(self, bytes: u64) -> bool {
+        self.every > 0 && bytes >= self.every / 64
+    }
+}
+
+impl Default for Checkpoints {
+    fn default() -> Self {
+        Self { every: Self::DEFAULT_EVERY, resume: true }
+    }
 }
 
 /// How to receive.
@@ -58,6 +111,8 @@ pub struct ReceiveOptions {
     pub terminate_on_end: bool,
     /// Decompress all data, also where the filesystem could take it as it is.
     pub force_decompress: bool,
+    /// How a receive that is interrupted can be continued.
+    pub checkpoints: Checkpoints,
 }
 
 /// Is told what a stream says, before it is done.

@@ -10,17 +10,20 @@ use rustix::fs::{AtFlags, Gid, Mode, Timestamps, Uid, chownat, fchmod, fstat};
 use rustix::process::geteuid;
 
 use super::apply_error::{Applied, Told};
+use super::checkpoint;
 use super::node::{Node, check_owner};
 
 const ACL: &[u8] = b"system.posix_acl_access";
 
 /// What the root directory gets at the end.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Root {
-    owner: Option<(u32, u32)>,
-    mode: u32,
+    pub(super) owner: Option<(u32, u32)>,
+    pub(super) mode: u32,
     /// Nothing where the stream has not said yet, and there is no parent.
     pub(super) times: Option<Timestamps>,
+    /// Whether the subvolume itself has the attribute in which a checkpoint is noted.
+    pub(super) taken: bool,
 }
 
 impl Root {
@@ -33,7 +36,12 @@ impl Root {
             let taken = chownat(dir, c"", Some(ours), None, AtFlags::EMPTY_PATH);
             taken.told("take over the root")?;
         }
-        Ok(Self { owner, mode: shut(dir)?, times })
+        Ok(Self { owner, mode: shut(dir)?, times, taken: checkpoint::is_taken(dir) })
+    }
+
+    /// What a checkpoint says of a root directory, which is closed.
+    pub(super) fn kept(owner: Option<(u32, u32)>, mode: u32, times: Option<Timestamps>) -> Self {
+        Self { owner, mode: mode & 0o7777, times, taken: false }
     }
 
     pub(super) fn set_owner(&mut self, uid: u32, gid: u32) -> Applied<()> {
@@ -49,6 +57,7 @@ impl Root {
     /// Sets an extended attribute; an ACL holds permissions too.
     pub(super) fn set_attribute(&mut self, dir: &Node, name: &[u8], value: &[u8]) -> Applied<()> {
         dir.set_attribute(name, value)?;
+        self.taken |= name == checkpoint::ATTRIBUTE.as_bytes();
         if name == ACL {
             self.mode = shut(&dir.file)?;
         }

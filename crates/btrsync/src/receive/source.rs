@@ -100,7 +100,7 @@ impl SourceError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Named {
     pub(crate) uuid: Uuid,
-    pub(super) ctransid: u64,
+    pub(crate) ctransid: u64,
 }
 
 /// Finds and keeps the subvolumes that the streams of a flow build on.

@@ -2,41 +2,55 @@
 //!
 //! It stands beside the final name, since a read-only subvolume can be renamed only within its
 //! directory. The order is what makes a crash harmless: all data is on disk before the received UUID
-//! says that it is complete, that before the name, and the name before anyone is told.
+//! says that it is complete, that before the name, and the name before anyone is told. And a checkpoint
+//! is deleted only when the next one, or the whole, is durable.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use btrsync_kernel as kernel;
-use rustix::fs::{
-    AtFlags, Dir, Mode, OFlags, RenameFlags, Timestamps, futimens, openat, renameat_with, statat,
-};
+use rustix::fs::{AtFlags, RenameFlags, Timestamps, futimens, renameat_with, statat};
 use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::Directory;
+use super::checkpoint::{self, Checkpoint};
 use super::error::ReceiveError;
+use super::kept::{self, Kept};
 use crate::temporary;
 
 const SUFFIX: &str = ".partial";
-const ROOT_INODE: u64 = 256;
 
 /// What a stream says of the subvolume it makes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) uuid: Uuid,
     pub(crate) ctransid: u64,
 }
 
-/// A staging subvolume and its final name. Dropped before it is published, it is deleted.
+/// A staging subvolume and its final name. Dropped before it is published, it is deleted unless it can
+/// be continued.
 #[derive(Debug)]
 pub(super) struct Stage<'a> {
     into: &'a Directory,
     name: OsString,
     staging: OsString,
-    published: bool,
+    /// The name of the last checkpoint.
+    checkpoint: Option<OsString>,
+    left: Left,
+}
+
+/// What stays when a stage is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    /// The last checkpoint, as the subvolume is in no state that the stream passes through.
+    Checkpoint,
+    /// The subvolume too, which is as it was at the last checkpoint.
+    All,
+    /// What was published.
+    Published,
 }
 
 impl<'a> Stage<'a> {
@@ -59,7 +73,16 @@ impl<'a> Stage<'a> {
 
     /// One that is never published.
     pub(super) fn nameless(into: &'a Directory, uuid: Uuid) -> Self {
-        Self { into, name: OsString::new(), staging: staging_name(uuid), published: false }
+        let (name, staging) = (OsString::new(), staging_name(uuid));
+        Self { into, name, staging, checkpoint: None, left: Left::Nothing }
+    }
+
+    /// Takes over what an interrupted run has kept.
+    pub(super) fn take_over(&mut self, kept: &Kept) {
+        self.checkpoint = Some(kept.at.clone());
+        if let Some(staging) = &kept.staging {
+            self.staging.clone_from(staging);
+        }
     }
 
     /// Makes the staging subvolume: empty, or as a snapshot of the parent. Returns its root directory.
@@ -70,10 +93,67 @@ impl<'a> Stage<'a> {
             Some(parent) => kernel::snapshot(parent, dir, name, false),
         }
         .map_err(|e| self.kernel("create", e))?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        openat(dir, name, flags, Mode::empty())
-            .map(File::from)
-            .map_err(|error| io("open", self.staging_path(), error))
+        self.open(name)
+    }
+
+    /// Opens the staging subvolume that was taken over; it is made from the checkpoint where the
+    /// interrupted run has left none that is as it was then.
+    pub(super) fn reopen(&self, kept: &Kept) -> Result<File, ReceiveError> {
+        match kept.staging {
+            Some(_) => self.open(&self.staging),
+            None => self.create(Some(&self.open(&kept.at)?)),
+        }
+    }
+
+    fn open(&self, name: &OsStr) -> Result<File, ReceiveError> {
+        let opened = kept::open(&self.into.file, name);
+        opened.map_err(|error| io("open", self.into.path.join(name), error))
+    }
+
+    /// Makes a checkpoint of the subvolume, which is durable when this returns, and deletes the one
+    /// before. For want of space it makes none: then the next one may succeed.
+    pub(super) fn save(
+        &mut self,
+        dir: &File,
+        checkpoint: &Checkpoint,
+    ) -> Result<bool, ReceiveError> {
+        let at = temporary::name(checkpoint.origin.identity.uuid, kept::CHECKPOINT);
+        let noted =
+            checkpoint.note(dir).map_err(|e| io("note a checkpoint in", self.staging_path(), e));
+        let made = noted.and_then(|()| {
+            let made = kernel::snapshot(dir, &self.into.file, &at, true);
+            made.map_err(|e| self.kernel("make a checkpoint of", e))
+        });
+        match made {
+            Err(error) if error.is_about_space() => return Ok(false),
+            other => other?,
+        }
+        if let Some(before) = self.checkpoint.replace(at) {
+            kept::remove(&self.into.file, &self.into.path, &before)?;
+        }
+        Ok(true)
+    }
+
+    /// Keeps what can be continued after a failure. What the stream itself is to blame for, or what
+    /// was in the checkpoint, would fail again.
+    pub(super) fn fail(&mut self, error: &ReceiveError) {
+        if error.is_about_space() && self.left == Left::Nothing {
+            self.left = Left::Checkpoint;
+        }
+    }
+
+    /// Keeps what is as it was at the last checkpoint; where it is not, only that.
+    pub(super) fn pause(&mut self, settled: bool) {
+        self.left = if settled { Left::All } else { Left::Checkpoint };
+    }
+
+    /// The final name.
+    pub(super) fn name(&self) -> OsString {
+        self.name.clone()
+    }
+
+    pub(super) fn has_checkpoint(&self) -> bool {
+        self.checkpoint.is_some()
     }
 
     /// Puts on disk what was received, gives the root directory its times, and marks the subvolume as
@@ -103,6 +183,10 @@ impl<'a> Stage<'a> {
     }
 
     fn settle(&self, dir: &File, times: Option<&Timestamps>) -> Result<(), ReceiveError> {
+        if self.has_checkpoint() {
+            let forgotten = checkpoint::forget(dir);
+            forgotten.map_err(|e| io("remove the checkpoint from", self.staging_path(), e))?;
+        }
         kernel::sync(dir).map_err(|e| self.kernel("write to disk", e))?;
         if let Some(times) = times {
             futimens(dir, times).map_err(|e| io("set the times of", self.staging_path(), e))?;
@@ -111,10 +195,10 @@ impl<'a> Stage<'a> {
     }
 
     /// Gives the subvolume its name, and returns that when it is durable.
-    pub(super) fn publish(mut self) -> Result<OsString, ReceiveError> {
+    pub(super) fn publish(&mut self) -> Result<OsString, ReceiveError> {
         let (dir, path) = (&self.into.file, self.into.path.join(&self.name));
         match renameat_with(dir, &self.staging, dir, &self.name, RenameFlags::NOREPLACE) {
-            Ok(()) => self.published = true,
+            Ok(()) => self.left = Left::Published,
             Err(Errno::EXIST) => return Err(ReceiveError::Exists { path }),
             Err(error) => return Err(io("rename the received subvolume to", path, error)),
         }
@@ -122,7 +206,15 @@ impl<'a> Stage<'a> {
             let what = "make durable";
             ReceiveError::Kernel { what, path, source }
         })?;
+        self.remove_checkpoint();
         Ok(std::mem::take(&mut self.name))
+    }
+
+    /// What cannot be deleted now, the next run deletes when it locks the directory.
+    fn remove_checkpoint(&self) {
+        if let Some(at) = &self.checkpoint {
+            let _ = kept::remove(&self.into.file, &self.into.path, at);
+        }
     }
 
     pub(super) fn staging_path(&self) -> PathBuf {
@@ -136,9 +228,11 @@ impl<'a> Stage<'a> {
 
 impl Drop for Stage<'_> {
     fn drop(&mut self) {
-        if !self.published {
-            // What cannot be deleted now, the next run deletes when it locks the directory.
-            let _ = remove(&self.into.file, &self.into.path, &self.staging);
+        if matches!(self.left, Left::Nothing | Left::Checkpoint) {
+            let _ = kept::remove(&self.into.file, &self.into.path, &self.staging);
+        }
+        if self.left == Left::Nothing {
+            self.remove_checkpoint();
         }
     }
 }
@@ -155,35 +249,6 @@ pub(crate) fn staging_name(uuid: Uuid) -> OsString {
 /// Returns whether a name is one that only a staging subvolume has.
 pub(crate) fn is_staging_name(name: &OsStr) -> bool {
     temporary::is_name(name, SUFFIX)
-}
-
-/// Deletes the staging subvolumes in a directory whose lock is held: those of dead runs.
-pub(crate) fn remove_leftovers(dir: &File, path: &Path) -> Result<(), ReceiveError> {
-    let entries = Dir::read_from(dir).map_err(|error| io("read", path.to_path_buf(), error))?;
-    for entry in entries {
-        let entry = entry.map_err(|error| io("read", path.to_path_buf(), error))?;
-        let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if is_staging_name(name) {
-            remove(dir, path, name)?;
-        }
-    }
-    Ok(())
-}
-
-/// Deletes a staging subvolume, if it is there and is one.
-fn remove(dir: &File, path: &Path, name: &OsStr) -> Result<(), ReceiveError> {
-    let path = path.join(name);
-    match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT) => return Ok(()),
-        Ok(stat) if stat.st_ino != ROOT_INODE => return Err(ReceiveError::Exists { path }),
-        Ok(_) => {}
-        Err(error) => return Err(io("look at", path, error)),
-    }
-    kernel::delete(dir, name).map_err(|source| ReceiveError::Kernel {
-        what: "delete the leftover",
-        path,
-        source,
-    })
 }
 
 #[cfg(test)]

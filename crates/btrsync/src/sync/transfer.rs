@@ -220,7 +220,7 @@ fn child(cancel: &Cancel) -> Result<Cancel, RootError> {
 /// What the receiving side is told of the streams to come.
 fn meta(step: &Step) -> StreamMeta {
     let uuids = step.vols.iter().map(Subvolume::stream_uuid).collect();
-    StreamMeta { uuids, sources: step.parent.iter().cloned().collect() }
+    StreamMeta { uuids, sources: step.parent.iter().cloned().collect(), ..StreamMeta::default() }
 }
 
 /// Awaits `main`, polling `aside` meanwhile.

@@ -91,6 +91,7 @@ pub async fn verify_stream(
     let meta = StreamMeta {
         uuids: vec![vol.stream_uuid()],
         sources: parent.into_iter().cloned().collect(),
+        ..StreamMeta::default()
     };
     let replayed = dst.replay(flow, into, meta, options, &cancel).await?;
     let all = join3(

@@ -8,6 +8,7 @@ mod flags;
 mod found;
 mod order;
 mod parents;
+mod resume;
 mod script;
 mod sent;
 mod special;

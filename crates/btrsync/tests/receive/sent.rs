@@ -11,7 +11,7 @@ use btrsync_testutil::{
 use crate::support::{FORMS, accepted, send, take_with};
 
 /// A zoo, changed from snapshot to snapshot.
-fn zoo(fs: &LoopFs, rounds: u32) -> Vec<String> {
+pub(crate) fn zoo(fs: &LoopFs, rounds: u32) -> Vec<String> {
     let origin = fs.path().join("origin");
     btrfs::create_subvolume(&origin);
     populate_zoo(&origin);
@@ -28,7 +28,7 @@ fn zoo(fs: &LoopFs, rounds: u32) -> Vec<String> {
 }
 
 /// Everything, access times too: nothing reads the files before they are compared.
-fn identical(source: &Path, dest: &Path) {
+pub(crate) fn identical(source: &Path, dest: &Path) {
     Compare::default().atime(true).assert_identical(source, dest);
 }
 

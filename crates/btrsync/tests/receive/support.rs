@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use btrsync::ReceiveError;
-use btrsync::receive::{Directory, ReceiveOptions, StreamMeta, Unwatched, receive};
+use btrsync::receive::{Directory, ReceiveOptions, Received, StreamMeta, Unwatched, receive};
 use btrsync_testutil::command::{output, program};
 
 /// Receives a stream; returns the names of what was received.
@@ -13,9 +13,17 @@ pub(crate) fn take_with(
     into: &Path,
     options: ReceiveOptions,
 ) -> Result<Vec<OsString>, ReceiveError> {
+    Ok(received(bytes, into, options)?.into_iter().map(|one| one.name).collect())
+}
+
+/// Receives a stream.
+pub(crate) fn received(
+    bytes: &[u8],
+    into: &Path,
+    options: ReceiveOptions,
+) -> Result<Vec<Received>, ReceiveError> {
     let into = Directory::open(into)?;
-    let received = receive(bytes, &into, &StreamMeta::default(), options, &mut Unwatched)?;
-    Ok(received.into_iter().map(|one| one.name).collect())
+    receive(bytes, &into, &StreamMeta::default(), options, &mut Unwatched)
 }
 
 pub(crate) fn take(bytes: &[u8], into: &Path) -> Result<Vec<OsString>, ReceiveError> {

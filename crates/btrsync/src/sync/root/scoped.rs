@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::contract::{RootOptions, Scope};
 use crate::btrfs::{Forest, Subvolume};
-use crate::receive::is_staging_name;
+use crate::receive::is_unfinished;
 
 /// Makes the forest of a root: the subvolume `root` of the filesystem whose subvolumes are `all`, each
 /// with its path from the top level.
@@ -30,9 +30,7 @@ pub(super) fn forest(all: &[Subvolume], root: u64, options: &RootOptions) -> For
         .map(|vol| vol.id)
         .collect();
     Forest::new(vols, |vol| {
-        below.contains(&vol.id)
-            && (vol.read_only || !options.readonly)
-            && !is_staging_name(&vol.name)
+        below.contains(&vol.id) && (vol.read_only || !options.readonly) && !is_unfinished(&vol.name)
     })
 }
 

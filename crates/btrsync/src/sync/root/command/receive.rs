@@ -137,7 +137,7 @@ impl Receiver<'_> {
         let end = end(at, current.times).map_err(|error| self.unwritable(error.into()))?;
         current.session.write(&end)?;
         current.session.flush()?;
-        let done = Received { name: current.name.clone(), uuid: current.identity.uuid };
+        let done = Received { name: current.name.clone(), uuid: current.identity.uuid, resumed: 0 };
         self.publish(current)?;
         self.into.holds(&done);
         self.done.push(done);

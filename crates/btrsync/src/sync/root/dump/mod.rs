@@ -230,6 +230,6 @@ fn named(begun: Begun<'_>) -> Result<Received, DumpError> {
     let name = OsString::from_vec(begun.name.to_vec());
     match begun.name.is_empty() || begun.name.iter().any(|c| matches!(c, b'/' | 0)) {
         true => Err(DumpError::BadName { name }),
-        false => Ok(Received { name, uuid: begun.uuid }),
+        false => Ok(Received { name, uuid: begun.uuid, resumed: 0 }),
     }
 }

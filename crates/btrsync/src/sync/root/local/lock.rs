@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::super::error::RootError;
-use crate::receive::{Lock, ReceiveError, remove_leftovers};
+use crate::receive::{Lock, ReceiveError, sweep};
 
 /// The locks that a root holds.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ impl Locks {
             }
         }
         let lock = take(dir.try_clone().map_err(failed)?, path)?;
-        remove_leftovers(dir, path)?;
+        sweep(dir, path)?;
         held.push(lock);
         Ok(())
     }

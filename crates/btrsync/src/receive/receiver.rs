@@ -1,0 +1,164 @@
+//! The streams of an input, one subvolume after another.
+
+use btrsync_stream::{Command, CommandKind, Frame};
+
+use super::Rehearsed;
+use super::apply::{Applier, times_of};
+use super::begin::Begin;
+use super::checkpoint::Origin;
+use super::current::{Current, Skipping};
+use super::directory::Directory;
+use super::error::ReceiveError;
+use super::kept::{self, Kept};
+use super::meta::{ReceiveOptions, Received, StreamMeta, Watch};
+use super::source::Sources;
+use super::stage::Stage;
+
+/// What came of the streams of an input.
+pub(super) type Ended<'d> = (Vec<Received>, Vec<Rehearsed<'d>>);
+
+/// Receives subvolumes into a directory.
+pub(super) struct Receiver<'d, 'a> {
+    into: &'d Directory,
+    meta: &'a StreamMeta,
+    options: ReceiveOptions,
+    watch: &'a mut dyn Watch,
+    /// Whether nothing gets a name.
+    rehearsal: bool,
+    sources: Sources<'a>,
+    /// The subvolume of whose stream an interrupted run has received what comes now.
+    skipping: Option<Skipping<'d>>,
+    current: Option<Current<'d>>,
+    done: Vec<Received>,
+    rehearsed: Vec<Rehearsed<'d>>,
+}
+
+impl<'d, 'a> Receiver<'d, 'a> {
+    pub(super) fn new(
+        into: &'d Directory,
+        meta: &'a StreamMeta,
+        options: ReceiveOptions,
+        watch: &'a mut dyn Watch,
+        rehearsal: bool,
+    ) -> Self
+    where
+        'd: 'a,
+    {
+        let sources = Sources::new(into, &meta.sources);
+        let (skipping, current, done, rehearsed) = (None, None, Vec::new(), Vec::new());
+        Self { into, meta, options, watch, rehearsal, sources, skipping, current, done, rehearsed }
+    }
+
+    /// Takes a command; returns whether it was the last that is wanted.
+    pub(super) fn take(&mut self, frame: &Frame<'_>) -> Result<bool, ReceiveError> {
+        if self.skipping.is_some() {
+            return self.skip(frame).map(|()| false);
+        }
+        let command = Command::decode(frame)?;
+        self.watch.command(&command, frame.offset());
+        match frame.kind() {
+            CommandKind::Subvol | CommandKind::Snapshot => {
+                self.finish()?;
+                self.begin(frame, &command)?;
+            }
+            CommandKind::End => {
+                self.finish()?;
+                return Ok(self.options.terminate_on_end);
+            }
+            _ => {
+                if let Some(current) = &mut self.current {
+                    current.apply(frame, &command, &mut self.sources)?;
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Starts the next subvolume of the flow, or goes on with it.
+    fn begin(&mut self, frame: &Frame<'_>, command: &Command<'_>) -> Result<(), ReceiveError> {
+        let Begin { name, identity, parent } = Begin::of(command)?;
+        self.meta.expect(self.done.len(), identity.uuid)?;
+        let origin = Origin { identity, parent, version: frame.version().number() };
+        let stage = match self.rehearsal {
+            true => Stage::nameless(self.into, identity.uuid),
+            false => Stage::new(self.into, name, identity.uuid)?,
+        };
+        if let Some(kept) = self.kept(origin)? {
+            self.skipping = Some(Skipping::new(stage, kept));
+            return self.skip(frame);
+        }
+        if self.skipped().is_some() {
+            return Err(ReceiveError::OtherPrefix);
+        }
+        let parent = parent.map(|named| self.sources.subvolume(named)).transpose();
+        let parent = parent.map_err(ReceiveError::Parent)?;
+        let root = stage.create(parent.as_deref())?;
+        let failed = |source| ReceiveError::Stage { path: stage.staging_path(), source };
+        // A stream says nothing of a root that has not changed since the parent.
+        let times = parent.as_deref().map(times_of).transpose().map_err(failed)?;
+        let decompress = self.options.force_decompress;
+        let applier = Applier::new(root, identity.uuid, times, decompress).map_err(failed)?;
+        let checkpoints = self.options.checkpoints;
+        self.current = Some(Current::begin(applier, stage, origin, checkpoints, frame));
+        Ok(())
+    }
+
+    /// Finds what an interrupted run has received of a stream. What it has of others of the same
+    /// subvolume will not be wanted any more.
+    fn kept(&self, origin: Origin) -> Result<Option<Kept>, ReceiveError> {
+        if self.rehearsal {
+            return Ok(None);
+        }
+        let Directory { file, path, .. } = self.into;
+        let mut found = None;
+        for kept in kept::look(file, path)?.kept {
+            let is_same = kept.checkpoint.origin == origin;
+            match kept.uuid() == origin.identity.uuid {
+                true if is_same && self.options.checkpoints.resume => found = Some(kept),
+                true => kept.remove(file, path)?,
+                false => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// What the sender has left out of the stream at hand.
+    fn skipped(&self) -> Option<crate::receive::Prefix> {
+        self.meta.skipped.get(self.done.len()).copied().flatten()
+    }
+
+    /// Passes over a command that was received before.
+    fn skip(&mut self, frame: &Frame<'_>) -> Result<(), ReceiveError> {
+        let skipped = self.skipped();
+        let Some(mut skipping) = self.skipping.take() else { return Ok(()) };
+        match skipping.pass(frame, skipped)? {
+            false => self.skipping = Some(skipping),
+            true => {
+                let ReceiveOptions { checkpoints, force_decompress, .. } = self.options;
+                self.current = Some(skipping.resume(checkpoints, force_decompress)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Completes the subvolume whose stream has ended, if there is one.
+    fn finish(&mut self) -> Result<(), ReceiveError> {
+        let Some(current) = self.current.take() else { return Ok(()) };
+        let (received, rehearsed) = current.finish(self.rehearsal)?;
+        self.done.push(received);
+        self.rehearsed.extend(rehearsed);
+        Ok(())
+    }
+
+    /// Keeps for another run what has come of a flow that breaks off.
+    pub(super) fn pause(&mut self) {
+        self.skipping.take().into_iter().for_each(Skipping::pause);
+        self.current.take().into_iter().for_each(Current::pause);
+    }
+
+    pub(super) fn end(mut self) -> Result<Ended<'d>, ReceiveError> {
+        self.finish()?;
+        self.meta.complete(self.done.len())?;
+        Ok((self.done, self.rehearsed))
+    }
+}
