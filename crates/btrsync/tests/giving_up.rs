@@ -123,7 +123,7 @@ async fn dropped_ends_of_a_transfer_by_hand_end_too() {
     let ((from, src), to) = (source().await, LoopFs::new());
     let one = listed(&src, "one").await;
     let (vols, cancel) = (std::slice::from_ref(&one), Cancel::new().unwrap());
-    let request = SendRequest { vols, parent: None, clones: &[], cancel: &cancel };
+    let request = SendRequest { vols, parent: None, clones: &[], skip: &[], cancel: &cancel };
     // A flow that nobody reads: the send ends when it is dropped.
     let (flow, sent) = src.send(request).await.unwrap();
     drop((flow, sent));

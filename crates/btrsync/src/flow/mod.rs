@@ -17,6 +17,7 @@ use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
 use self::buffer::Buffer;
 use crate::cancel::{Cancel, cancelled};
+use crate::receive::Prefix;
 
 pub(crate) use self::pace::Pace;
 
@@ -70,6 +71,7 @@ pub struct Flow {
     counter: Counter,
     cancel: Cancel,
     limit: Option<Limit>,
+    skipped: Vec<Option<Prefix>>,
 }
 
 #[derive(Debug)]
@@ -117,6 +119,7 @@ impl Flow {
             counter: Counter::default(),
             cancel: cancel.clone(),
             limit: None,
+            skipped: Vec::new(),
         }
     }
 
@@ -141,6 +144,17 @@ impl Flow {
     /// Returns the counter of this flow.
     pub fn counter(&self) -> Counter {
         self.counter.clone()
+    }
+
+    /// Says what the sender has left out of each stream; see [`Flow::skipped`].
+    pub fn with_skipped(self, skipped: Vec<Option<Prefix>>) -> Self {
+        Self { skipped, ..self }
+    }
+
+    /// Returns what the sender has left out of each stream behind its first command, having found it to be
+    /// what the receiving side has; empty where it has left out nothing.
+    pub fn skipped(&self) -> &[Option<Prefix>] {
+        &self.skipped
     }
 
     /// Returns what tells whoever writes that nobody reads any more.

@@ -22,6 +22,8 @@ pub struct StreamMeta {
     /// What the sender has left out of each stream behind its first command, having found it to be what
     /// the receiver has already; empty where all streams are whole.
     pub skipped: Vec<Option<Prefix>>,
+    /// Start over where an interrupted run has received a part: the streams are not what it received.
+    pub anew: bool,
 }
 
 impl StreamMeta {

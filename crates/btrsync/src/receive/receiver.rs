@@ -110,11 +110,12 @@ impl<'d, 'a> Receiver<'d, 'a> {
             return Ok(None);
         }
         let Directory { file, path, .. } = self.into;
+        let resume = self.options.checkpoints.resume && !self.meta.anew;
         let mut found = None;
         for kept in kept::look(file, path)?.kept {
             let is_same = kept.checkpoint.origin == origin;
             match kept.uuid() == origin.identity.uuid {
-                true if is_same && self.options.checkpoints.resume => found = Some(kept),
+                true if is_same && resume => found = Some(kept),
                 true => kept.remove(file, path)?,
                 false => {}
             }

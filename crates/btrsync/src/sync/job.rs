@@ -22,8 +22,10 @@ pub struct Job<'a> {
 /// What a finished transfer amounts to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Done {
-    /// The bytes of the send stream.
+    /// The bytes of the send streams, without those that an interrupted run had received.
     pub bytes: u64,
+    /// The bytes that an interrupted run had received.
+    pub resumed: u64,
     /// The time from the start of the send to the durable end of the receive.
     pub elapsed: Duration,
 }

@@ -1,5 +1,6 @@
 //! Synchronises subvolumes from one root to another.
 
+mod attempt;
 mod hooks;
 
 mod job;

@@ -25,6 +25,16 @@ pub trait Observer: Send + Sync {
         let _ = (job, into, done);
     }
 
+    /// The transfer goes on where an interrupted one has ended, `bytes` of the streams being there.
+    fn report_resumed(&self, job: &Job<'_>, bytes: u64) {
+        let _ = (job, bytes);
+    }
+
+    /// The transfer starts over: what it was to continue is not a part of what is sent now.
+    fn report_restart(&self, job: &Job<'_>) {
+        let _ = job;
+    }
+
     /// Something failed; `job` is the transfer that it ended, if it was one.
     fn err(&self, error: &RootError, job: Option<&Job<'_>>) {
         let _ = (error, job);

@@ -1,24 +1,22 @@
-//! Carries out one transfer: a send and a receive, joined by a flow.
+//! Carries out one transfer, once more from the start where it cannot be continued.
 //!
 //! The two ends fail together, and the hazard is to report the wrong one: a receiver that has no
 //! space leaves the sender with a broken pipe. What only follows from the other end's failure is
 //! told to nobody unless there is nothing else to tell.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
 
+use super::attempt::{Attempt, gather};
 use super::job::{Done, Job};
 use super::observer::{Observer, Quiet};
-use super::plan::Step;
-use super::root::{Completion, RootError, SendRequest, StreamMeta};
+use super::root::{Completion, RootError};
 use crate::btrfs::Subvolume;
-use crate::{Cancel, Counter, Limit};
+use crate::{Cancel, Counter, Flow, Limit};
 
 /// A transfer did not complete; the reason was told to the observer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -147,14 +145,7 @@ impl Transfer {
         cancel: &Cancel,
         operations: Vec<Completion<()>>,
     ) -> Result<(), Cancelled> {
-        let watched = operations.into_iter().map(|operation| async {
-            let result = operation.await;
-            if result.as_ref().is_err_and(|error| !error.is_consequence()) {
-                cancel.cancel();
-            }
-            result.err()
-        });
-        let errors: Vec<RootError> = join_all(watched).await.into_iter().flatten().collect();
+        let errors = gather(cancel, operations).await;
         self.tell_causes(job, &errors);
         if errors.is_empty() { Ok(()) } else { Err(Cancelled) }
     }
@@ -169,86 +160,44 @@ impl Transfer {
         }
     }
 
-    /// Starts both ends of a transfer; returns what counts its bytes, and the two ends.
-    pub(super) async fn start(&self, job: &Job<'_>, cancel: &Cancel) -> Result<Started, RootError> {
-        let Some(first) = job.step.vols.first() else { return Ok(Started::default()) };
-        let request = SendRequest {
-            vols: &job.step.vols,
-            parent: job.step.parent.as_ref(),
-            clones: &[],
-            cancel,
-        };
-        let (flow, sent) = job.src.send(request).await?;
-        let flow = flow
-            .through(self.buffer, self.limit.as_ref())
-            .map_err(|source| RootError::System { what: "make a buffer", source })?;
-        let counter = flow.counter();
-        let into = self.directory(first);
-        let received = job.dst.receive(flow, &into, meta(job.step)).await?;
-        let received: Completion<()> = Box::pin(async { received.await.map(drop) });
-        Ok(Started { counter, ends: vec![sent, received] })
-    }
-
-    /// Transfers, with `aside` running beside the two ends until they are done.
+    /// Transfers, with what `aside` makes running beside the two ends until they are done.
     pub(super) async fn run<A: Future<Output = ()>>(
         &self,
         job: &Job<'_>,
-        aside: impl FnOnce(Counter) -> A,
+        aside: impl Fn(Counter) -> A,
     ) -> Result<Done, Cancelled> {
         let begin = Instant::now();
         let into = job.step.vols.first().map(|vol| self.directory(vol)).unwrap_or_default();
         self.told().report(job, &into);
-        let cancel = self.try_await(job, async { child(job.cancel) }).await?;
-        let _guard = Guard(&cancel);
-        let started = self.try_await(job, self.start(job, &cancel)).await?;
-        let ends = self.try_gather(job, &cancel, started.ends);
-        beside(ends, aside(started.counter.clone())).await?;
-        let done = Done { bytes: started.counter.bytes(), elapsed: begin.elapsed() };
-        self.told().report_done(job, &into, done);
-        Ok(done)
+        let mut errors = Vec::new();
+        for anew in [false, true] {
+            let attempt = Attempt { transfer: self, job, into: &into, anew };
+            match attempt.run(&aside).await {
+                Ok(done) => {
+                    let done = Done { elapsed: begin.elapsed(), ..done };
+                    self.told().report_done(job, &into, done);
+                    return Ok(done);
+                }
+                Err(failed) => errors = failed,
+            }
+            if anew || !errors.iter().any(RootError::is_other_prefix) {
+                break;
+            }
+            self.told().report_restart(job);
+        }
+        self.tell_causes(job, &errors);
+        Err(Cancelled)
+    }
+
+    /// Puts the buffer and the limit into a flow.
+    pub(super) fn through(&self, flow: Flow) -> Result<Flow, RootError> {
+        let through = flow.through(self.buffer, self.limit.as_ref());
+        through.map_err(|source| RootError::System { what: "make a buffer", source })
     }
 }
 
 fn join(base: &Path, below: &Path) -> PathBuf {
     if below.as_os_str().is_empty() { base.to_path_buf() } else { base.join(below) }
-}
-
-fn child(cancel: &Cancel) -> Result<Cancel, RootError> {
-    cancel.child().map_err(|source| RootError::System { what: "start a transfer", source })
-}
-
-/// What the receiving side is told of the streams to come.
-fn meta(step: &Step) -> StreamMeta {
-    let uuids = step.vols.iter().map(Subvolume::stream_uuid).collect();
-    StreamMeta { uuids, sources: step.parent.iter().cloned().collect(), ..StreamMeta::default() }
-}
-
-/// Awaits `main`, polling `aside` meanwhile.
-async fn beside<T>(main: impl Future<Output = T>, aside: impl Future<Output = ()>) -> T {
-    let endless = async {
-        aside.await;
-        std::future::pending::<Infallible>().await
-    };
-    tokio::select! {
-        result = main => result,
-        never = endless => match never {},
-    }
-}
-
-/// Throws the switch of a transfer whose future is dropped, so that its threads end.
-struct Guard<'a>(&'a Cancel);
-
-impl Drop for Guard<'_> {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
-/// Both ends of a transfer.
-#[derive(Default)]
-pub(super) struct Started {
-    counter: Counter,
-    ends: Vec<Completion<()>>,
 }
 
 #[async_trait]

@@ -86,7 +86,7 @@ pub async fn verify_stream(
     let guard = Guard(&cancel);
     let Stream { root, vol, parent } = stream;
     let vols = std::slice::from_ref(vol);
-    let request = SendRequest { vols, parent, clones: &[], cancel: &cancel };
+    let request = SendRequest { vols, parent, clones: &[], skip: &[], cancel: &cancel };
     let (flow, sent) = root.send(request).await?;
     let meta = StreamMeta {
         uuids: vec![vol.stream_uuid()],

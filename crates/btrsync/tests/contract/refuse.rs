@@ -89,7 +89,7 @@ pub(crate) async fn what_has_gone_since_the_listing(plug: &Plug) {
     btrfs::delete(&from.path().join("one"));
     let cancel = Cancel::new().unwrap();
     let vols = std::slice::from_ref(&one);
-    let request = SendRequest { vols, parent: None, clones: &[], cancel: &cancel };
+    let request = SendRequest { vols, parent: None, clones: &[], skip: &[], cancel: &cancel };
     let error = match root.send(request).await {
         Err(error) => error,
         Ok((mut flow, sent)) => {

@@ -48,7 +48,7 @@ pub(crate) async fn listed(root: &Root, path: &str) -> Subvolume {
 pub(crate) async fn stream(root: &Root, vol: &Subvolume, parent: Option<&Subvolume>) -> Vec<u8> {
     let cancel = Cancel::new().unwrap();
     let vols = std::slice::from_ref(vol);
-    let request = SendRequest { vols, parent, clones: &[], cancel: &cancel };
+    let request = SendRequest { vols, parent, clones: &[], skip: &[], cancel: &cancel };
     let (mut flow, sent) = root.send(request).await.unwrap();
     let reader = std::thread::spawn(move || {
         let mut bytes = Vec::new();

@@ -72,7 +72,7 @@ async fn a_parent_elsewhere_must_be_announced() {
 async fn refusals(src: &Root, vol: &Subvolume, other: &Subvolume) -> [String; 3] {
     let cancel = Cancel::new().unwrap();
     let [vols, others] = [vol, other].map(std::slice::from_ref);
-    let itself = SendRequest { vols, parent: None, clones: &[], cancel: &cancel };
+    let itself = SendRequest { vols, parent: None, clones: &[], skip: &[], cancel: &cancel };
     let as_parent = SendRequest { vols: others, parent: Some(vol), ..itself };
     let as_clone = SendRequest { vols: others, clones: vols, ..itself };
     let mut told = [itself, as_parent, as_clone].map(|_| String::new());

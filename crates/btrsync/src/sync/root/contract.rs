@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::error::RootError;
 use crate::btrfs::{Forest, Subvolume};
-use crate::receive::{Received, StreamMeta};
+use crate::receive::{Checkpoints, Partial, Prefix, Received, StreamMeta};
 use crate::sync::plan::Step;
 use crate::verify::{DigestOptions, Digests};
 use crate::{Cancel, Flow};
@@ -26,6 +26,10 @@ pub struct SendRequest<'a> {
     pub parent: Option<&'a Subvolume>,
     /// More subvolumes that the stream may clone from.
     pub clones: &'a [Subvolume],
+    /// What the receiving side has of each stream, which a root may leave out behind the first command of
+    /// the stream once it has found it to be the same; it then says so in [`Flow::skipped`]. Empty where
+    /// it has nothing.
+    pub skip: &'a [Option<Prefix>],
     /// The switch that ends the flow.
     pub cancel: &'a Cancel,
 }
@@ -63,6 +67,19 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
     /// Those of [`BtrfsRoot::lock`].
     async fn sweep(&self, path: &Path) -> Result<(), RootError> {
         self.lock(path).await
+    }
+
+    /// Returns what interrupted runs have received in the directory `path`, and could be continued. A
+    /// directory that is not there holds nothing.
+    async fn partial(&self, path: &Path) -> Result<Vec<Partial>, RootError> {
+        let _ = path;
+        Ok(Vec::new())
+    }
+
+    /// Returns whether what this root sends or receives goes over a connection, so that it pays to leave
+    /// out what the other side has.
+    fn is_remote(&self) -> bool {
+        false
     }
 
     /// Returns how many transfers this root can take part in at once.
@@ -153,11 +170,14 @@ pub struct RootOptions {
     pub readonly: bool,
     /// Create the directory that is received into where it does not exist.
     pub create_recvpath: bool,
+    /// How what is received here can be continued after an interruption.
+    pub checkpoints: Checkpoints,
 }
 
 impl Default for RootOptions {
     fn default() -> Self {
-        Self { scope: Scope::All, readonly: true, create_recvpath: false }
+        let checkpoints = Checkpoints::default();
+        Self { scope: Scope::All, readonly: true, create_recvpath: false, checkpoints }
     }
 }
 

@@ -73,6 +73,12 @@ pub enum RootError {
         /// The path.
         path: PathBuf,
     },
+    /// The stream of a subvolume does not begin like the one that was received in part before.
+    #[error("the stream of {} does not begin like the one that was interrupted", escaped(path))]
+    OtherPrefix {
+        /// The path of the subvolume.
+        path: PathBuf,
+    },
     /// A subvolume was changed since it was listed, and is read-only again.
     #[error("the subvolume {} was changed since it was listed", escaped(path))]
     Changed {
@@ -233,6 +239,11 @@ impl RootError {
     }
 
     /// Returns whether this only follows from a failure at the other end of the flow.
+    /// Returns whether a transfer could not go on where it was interrupted, and must start over.
+    pub fn is_other_prefix(&self) -> bool {
+        matches!(self, Self::OtherPrefix { .. } | Self::Receive(ReceiveError::OtherPrefix))
+    }
+
     pub(crate) fn is_consequence(&self) -> bool {
         const EPIPE: i32 = 32;
         match self {

@@ -23,7 +23,7 @@ pub use file::FileRoot;
 pub use local::LocalRoot;
 pub use ssh::{BadAddress, Ssh, SshAddress, SshOptions};
 
-pub use crate::receive::{Received, StreamMeta};
+pub use crate::receive::{Checkpoints, Partial, Prefix, Received, StreamMeta};
 use crate::thread;
 
 /// A protocol for which there is no root.

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use super::super::error::RootError;
 use super::{Shared, locate, open};
-use crate::receive::Directory;
+use crate::receive::{self, Directory, Partial};
 
 /// Opens the directory `path` below the root for receiving, and keeps other runs out of it.
 pub(super) fn open_locked(shared: &Shared, path: &Path) -> Result<Directory, RootError> {
@@ -34,6 +34,16 @@ pub(super) fn open_locked(shared: &Shared, path: &Path) -> Result<Directory, Roo
     let root = shared.dir.try_clone();
     let root = root.map_err(|source| RootError::Open { path: full.clone(), source })?;
     Ok(Directory::new(file, full, root))
+}
+
+/// Returns what could be continued in a directory, which may be missing.
+pub(super) fn partial(shared: &Shared, path: &Path) -> Result<Vec<Partial>, RootError> {
+    let full = shared.path.join(path);
+    match open::directory_below(&shared.dir, path) {
+        Err(error) if is_missing(&error) => Ok(Vec::new()),
+        Err(source) => Err(RootError::Open { path: full, source }),
+        Ok(dir) => Ok(receive::partial(&dir, &full)?),
+    }
 }
 
 /// Tells a read-only destination before anything is sent to it.

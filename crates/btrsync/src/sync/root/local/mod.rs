@@ -11,11 +11,14 @@ mod lock;
 mod look;
 mod open;
 mod send;
+mod skip;
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::join;
 
 use self::locate::Located;
 use self::lock::Locks;
@@ -23,7 +26,7 @@ use super::contract::{BtrfsRoot, Completion, Look, RootFactory, RootOptions, Sen
 use super::error::RootError;
 use super::{on_thread, start};
 use crate::btrfs::{Forest, Subvolume};
-use crate::receive::{self, ReceiveOptions, Received, StreamMeta, Unwatched};
+use crate::receive::{self, Partial, ReceiveOptions, Received, StreamMeta, Unwatched};
 use crate::text::escaped;
 use crate::verify::{DigestOptions, Digests};
 use crate::{Cancel, Flow};
@@ -61,6 +64,18 @@ impl LocalRoot {
     ) -> Result<T, RootError> {
         let shared = Arc::clone(&self.shared);
         on_thread(move || work(&shared)).await
+    }
+}
+
+fn pipe(cancel: &Cancel) -> Result<(OwnedFd, Flow), RootError> {
+    Flow::pipe(cancel).map_err(|source| RootError::System { what: "make a pipe", source })
+}
+
+/// What ended two that are joined by a pipe: the one that did not only see the other end.
+fn first((one, other): (Result<(), RootError>, Result<(), RootError>)) -> Result<(), RootError> {
+    match (one, other) {
+        (Err(consequence), Err(cause)) if consequence.is_consequence() => Err(cause),
+        (one, other) => one.and(other),
     }
 }
 
@@ -108,17 +123,29 @@ impl BtrfsRoot for LocalRoot {
         self.blocking(move |shared| directory::open_locked(shared, &path).map(drop)).await
     }
 
+    async fn partial(&self, path: &Path) -> Result<Vec<Partial>, RootError> {
+        let path = path.to_path_buf();
+        self.blocking(move |shared| directory::partial(shared, &path)).await
+    }
+
     async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {
         let shared = Arc::clone(&self.shared);
         let vols = request.vols.to_vec();
         let parent = request.parent.cloned();
         let clones = request.clones.to_vec();
         let sends = on_thread(move || send::prepare(&shared, &vols, parent, &clones)).await?;
-        let (writer, flow) = Flow::pipe(request.cancel)
-            .map_err(|source| RootError::System { what: "make a pipe", source })?;
+        let (writer, flow) = pipe(request.cancel)?;
         let cancel = request.cancel.clone();
+        let paths: Vec<PathBuf> = sends.iter().map(|sending| sending.path.clone()).collect();
         let sent = start(move || send::run(&sends, &writer, &cancel))?;
-        Ok((flow, sent))
+        if request.skip.is_empty() {
+            return Ok((flow, sent));
+        }
+        let skip = request.skip.to_vec();
+        let (shorter, rest) = pipe(request.cancel)?;
+        let rest = rest.with_skipped(skip.clone());
+        let passed = start(move || skip::pass(flow, shorter, &skip, &paths))?;
+        Ok((rest, Box::pin(async { first(join(passed, sent).await) })))
     }
 
     async fn receive(
@@ -129,7 +156,8 @@ impl BtrfsRoot for LocalRoot {
     ) -> Result<Completion<Vec<Received>>, RootError> {
         let path = path.to_path_buf();
         let into = self.blocking(move |shared| directory::open_locked(shared, &path)).await?;
-        let options = ReceiveOptions::default();
+        let checkpoints = self.shared.options.checkpoints;
+        let options = ReceiveOptions { checkpoints, ..ReceiveOptions::default() };
         start(move || {
             let received = receive::receive(flow, &into, &meta, options, &mut Unwatched);
             received.map_err(RootError::from)

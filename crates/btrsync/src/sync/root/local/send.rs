@@ -15,7 +15,7 @@ use crate::send::patiently;
 /// One stream to make.
 #[derive(Debug)]
 pub(super) struct Sending {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     dir: File,
     options: kernel::SendOptions,
 }

@@ -1,0 +1,149 @@
+//! One attempt at a transfer: a send and a receive, joined by a flow.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::job::{Done, Job};
+use super::root::{Completion, RootError, SendRequest, StreamMeta};
+use super::transfer::Transfer;
+use crate::btrfs::Subvolume;
+use crate::receive::{Partial, Prefix};
+use crate::{Cancel, Counter};
+
+/// What is to be attempted.
+pub(super) struct Attempt<'a> {
+    pub(super) transfer: &'a Transfer,
+    pub(super) job: &'a Job<'a>,
+    pub(super) into: &'a Path,
+    /// Whether nothing is to be continued.
+    pub(super) anew: bool,
+}
+
+/// Both ends under way.
+struct Started {
+    counter: Counter,
+    ends: Vec<Completion<()>>,
+    resumed: Arc<AtomicU64>,
+    /// Whether what is continued does not go through the flow.
+    left_out: bool,
+}
+
+impl Attempt<'_> {
+    /// Transfers, with `aside` running beside; returns all errors.
+    pub(super) async fn run<A: Future<Output = ()>>(
+        &self,
+        aside: impl Fn(Counter) -> A,
+    ) -> Result<Done, Vec<RootError>> {
+        let cancel = self.job.cancel.child();
+        let failed = |source| vec![RootError::System { what: "start a transfer", source }];
+        let cancel = cancel.map_err(failed)?;
+        let _guard = Guard(&cancel);
+        let started = self.start(&cancel).await.map_err(|error| vec![error])?;
+        let Started { counter, ends, resumed, left_out } = started;
+        let errors = beside(gather(&cancel, ends), aside(counter.clone())).await;
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let resumed = resumed.load(Ordering::Relaxed);
+        let passed = if left_out { 0 } else { resumed };
+        let bytes = counter.bytes().saturating_sub(passed);
+        Ok(Done { bytes, resumed, elapsed: Duration::ZERO })
+    }
+
+    async fn start(&self, cancel: &Cancel) -> Result<Started, RootError> {
+        let Job { step, src, dst, .. } = *self.job;
+        let there = self.there().await?;
+        let remote = src.is_remote() || dst.is_remote();
+        let request = SendRequest {
+            vols: &step.vols,
+            parent: step.parent.as_ref(),
+            clones: &[],
+            skip: if remote { &there } else { &[] },
+            cancel,
+        };
+        let (flow, sent) = src.send(request).await?;
+        let meta = StreamMeta {
+            uuids: step.vols.iter().map(Subvolume::stream_uuid).collect(),
+            sources: step.parent.iter().cloned().collect(),
+            skipped: flow.skipped().to_vec(),
+            anew: self.anew,
+        };
+        let left_out = !meta.skipped.is_empty();
+        let flow = self.transfer.through(flow)?;
+        let counter = flow.counter();
+        let received = dst.receive(flow, self.into, meta).await?;
+        let resumed = Arc::new(AtomicU64::new(0));
+        let noted = Arc::clone(&resumed);
+        let received: Completion<()> = Box::pin(async move {
+            let resumed = received.await?.iter().map(|one| one.resumed).sum();
+            noted.store(resumed, Ordering::Relaxed);
+            Ok(())
+        });
+        Ok(Started { counter, ends: vec![sent, received], resumed, left_out })
+    }
+
+    /// What the destination has of each stream.
+    async fn there(&self) -> Result<Vec<Option<Prefix>>, RootError> {
+        if self.anew {
+            return Ok(Vec::new());
+        }
+        let Job { step, dst, .. } = *self.job;
+        let partial = dst.partial(self.into).await?;
+        let part = |vol| part_of(&partial, vol, step.parent.as_ref());
+        let there: Vec<_> = step.vols.iter().map(part).collect();
+        let bytes = there.iter().flatten().map(|prefix| prefix.bytes).sum();
+        if bytes == 0 {
+            return Ok(Vec::new());
+        }
+        self.transfer.told().report_resumed(self.job, bytes);
+        Ok(there)
+    }
+}
+
+/// Finds what is there of the stream of a volume.
+fn part_of(partial: &[Partial], vol: &Subvolume, parent: Option<&Subvolume>) -> Option<Prefix> {
+    let is_of = |part: &&Partial| {
+        Some(part.uuid) == vol.stream_uuid()
+            && vol.ctransid.is_none_or(|ctransid| ctransid == part.ctransid)
+            && part.parent == parent.and_then(Subvolume::stream_uuid)
+    };
+    partial.iter().find(is_of).map(|part| part.prefix)
+}
+
+/// Runs operations together and waits for all; throws `cancel` on the first error. Returns all errors.
+pub(super) async fn gather(cancel: &Cancel, operations: Vec<Completion<()>>) -> Vec<RootError> {
+    let watched = operations.into_iter().map(|operation| async {
+        let result = operation.await;
+        if result.as_ref().is_err_and(|error| !error.is_consequence()) {
+            cancel.cancel();
+        }
+        result.err()
+    });
+    join_all(watched).await.into_iter().flatten().collect()
+}
+
+/// Awaits `main`, polling `aside` meanwhile.
+async fn beside<T>(main: impl Future<Output = T>, aside: impl Future<Output = ()>) -> T {
+    let endless = async {
+        aside.await;
+        std::future::pending::<Infallible>().await
+    };
+    tokio::select! {
+        result = main => result,
+        never = endless => match never {},
+    }
+}
+
+/// Throws the switch of a transfer whose future is dropped, so that its threads end.
+struct Guard<'a>(&'a Cancel);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
