@@ -176,7 +176,8 @@ fn by_dump(error: &DumpError) -> Option<&'static str> {
 pub(crate) const EXISTS: &str =
     "rename or delete it, or receive into another directory (-r keeps those of the source)";
 const AGAIN: &str = "run the same command again; nothing of it was kept";
-const FULL: &str = "free some space at the destination and run again; what is there is complete";
+const FULL: &str = "free some space at the destination and run again; what is there is complete, and the rest goes on \
+     where it ended";
 const LINK: &str = "a symbolic link stands where a directory must; name the real path";
 const ROOT: &str = "run it as root: btrfs lets nobody else list, send or receive subvolumes";
 

@@ -11,7 +11,7 @@ use clap::builder::TypedValueParser;
 use clap::{ArgAction, Parser};
 
 use crate::amount;
-use crate::shared_args::{Machines, SELECTION, Selection};
+use crate::shared_args::{Machines, Resume, SELECTION, Selection};
 
 const EXAMPLES: &str = "\
 Sources:
@@ -133,6 +133,9 @@ pub(crate) struct Args {
     /// Send at most RATE KiB in a second, all transfers together; M and G are units, 0 is no limit
     #[arg(long, value_name = "RATE", default_value = "0", hide_default_value = true, value_parser = amount::rate, help_heading = RUN)]
     pub(crate) bwlimit: u64,
+
+    #[command(flatten)]
+    pub(crate) resume: Resume,
 
     /// Tell more
     #[arg(short, long, help_heading = OUTPUT)]
@@ -278,6 +281,14 @@ mod tests {
         let args = parse("--buffer 1k --bwlimit=2 a b").unwrap();
         assert_eq!((args.buffer, args.bwlimit), (1024, 2048));
         assert!(parse("--buffer x a b").is_err() && parse("--bwlimit=100B a b").is_err());
+    }
+
+    #[test]
+    fn the_default_checkpoints_are_those_of_the_library() {
+        let checkpoints = |line| parse(line).unwrap().resume.checkpoints();
+        assert_eq!(checkpoints("a b"), btrsync::sync::root::Checkpoints::default());
+        let clean = checkpoints("--no-resume --checkpoint=1M a b");
+        assert_eq!((clean.every, clean.resume), (1 << 20, false));
     }
 
     #[test]

@@ -36,6 +36,14 @@ impl Observer for Watch {
         self.report.progress(job, total, prev);
     }
 
+    fn report_resumed(&self, job: &Job<'_>, bytes: u64) {
+        self.report.resumed(job, bytes);
+    }
+
+    fn report_restart(&self, job: &Job<'_>) {
+        self.report.restarted(job);
+    }
+
     fn report_done(&self, job: &Job<'_>, into: &Path, done: Done) {
         self.report.done(job, into, done);
     }

@@ -3,13 +3,14 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use btrsync::sync::root::{Scope, SshOptions};
+use btrsync::sync::root::{Checkpoints, Scope, SshOptions};
 use clap::ValueEnum;
 use clap::builder::{TypedValueParser, ValueParser};
 
+use crate::amount;
 use crate::places::Side;
 
-// No doc comments on these two: clap would take them for the description of the command.
+// No doc comments on these: clap would take them for the description of the command.
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Selection {
@@ -54,6 +55,26 @@ pub(crate) struct Machines {
     ssh_compress: bool,
 }
 
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Resume {
+    /// Start over where an interrupted run has left a part of a transfer
+    #[arg(long, help_heading = INTERRUPTED)]
+    no_resume: bool,
+
+    /// Make what was received durable every SIZE bytes of a stream: as much comes again after an
+    /// interruption; 0 is never
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = amount::size, help_heading = INTERRUPTED)]
+    checkpoint: usize,
+}
+
+impl Resume {
+    /// How what is received can be continued.
+    pub(crate) fn checkpoints(self) -> Checkpoints {
+        Checkpoints { every: self.checkpoint as u64, resume: !self.no_resume }
+    }
+}
+
+const INTERRUPTED: &str = "After an interruption";
 pub(crate) const SELECTION: &str = "Which subvolumes";
 const MACHINES: &str = "Other machines and other users";
 

@@ -35,7 +35,8 @@ impl Target {
         if !(create_recvpath && place.look.kind == Kind::Missing) {
             is_there("destination", &place.shown(), place.look.kind)?;
         }
-        let options = RootOptions { create_recvpath, ..RootOptions::default() };
+        let checkpoints = args.resume.checkpoints();
+        let options = RootOptions { create_recvpath, checkpoints, ..RootOptions::default() };
         let (root, path) = place.factory.get_root(&place.path, &options).await?;
         match dump(args, create_recvpath).await? {
             None => Ok(Self { root, path, place, dumps: false }),

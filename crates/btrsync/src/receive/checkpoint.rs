@@ -122,7 +122,7 @@ pub(super) fn is_taken(dir: &File) -> bool {
 
 fn numbers(times: &Timestamps) -> [i64; 4] {
     let (a, m) = (times.last_access, times.last_modification);
-    [a.tv_sec, a.tv_nsec as i64, m.tv_sec, m.tv_nsec as i64]
+    [a.tv_sec, a.tv_nsec as _, m.tv_sec, m.tv_nsec as _]
 }
 
 fn timestamps([a_sec, a_nsec, m_sec, m_nsec]: [i64; 4]) -> Timestamps {

@@ -36,8 +36,8 @@ pub(super) struct Stage<'a> {
     into: &'a Directory,
     name: OsString,
     staging: OsString,
-    /// The name of the last checkpoint.
-    checkpoint: Option<OsString>,
+    /// The names of the checkpoints that are there; all but the last only until they can be deleted.
+    checkpoints: Vec<OsString>,
     left: Left,
 }
 
@@ -74,12 +74,12 @@ impl<'a> Stage<'a> {
     /// One that is never published.
     pub(super) fn nameless(into: &'a Directory, uuid: Uuid) -> Self {
         let (name, staging) = (OsString::new(), staging_name(uuid));
-        Self { into, name, staging, checkpoint: None, left: Left::Nothing }
+        Self { into, name, staging, checkpoints: Vec::new(), left: Left::Nothing }
     }
 
     /// Takes over what an interrupted run has kept.
     pub(super) fn take_over(&mut self, kept: &Kept) {
-        self.checkpoint = Some(kept.at.clone());
+        self.checkpoints = vec![kept.at.clone()];
         if let Some(staging) = &kept.staging {
             self.staging.clone_from(staging);
         }
@@ -128,9 +128,8 @@ impl<'a> Stage<'a> {
             Err(error) if error.is_about_space() => return Ok(false),
             other => other?,
         }
-        if let Some(before) = self.checkpoint.replace(at) {
-            kept::remove(&self.into.file, &self.into.path, &before)?;
-        }
+        self.checkpoints.push(at);
+        self.remove_checkpoints(1);
         Ok(true)
     }
 
@@ -153,7 +152,7 @@ impl<'a> Stage<'a> {
     }
 
     pub(super) fn has_checkpoint(&self) -> bool {
-        self.checkpoint.is_some()
+        !self.checkpoints.is_empty()
     }
 
     /// Puts on disk what was received, gives the root directory its times, and marks the subvolume as
@@ -165,11 +164,30 @@ impl<'a> Stage<'a> {
         times: Option<&Timestamps>,
     ) -> Result<(), ReceiveError> {
         self.settle(dir, times)?;
-        let marked = |e| self.kernel("complete", e);
         let Identity { uuid, ctransid: stransid } = identity;
         let received = kernel::Received { uuid, stransid, stime: kernel::Timestamp::default() };
-        kernel::set_received(dir, received).map_err(marked)?;
-        kernel::set_read_only(dir, true).map_err(marked)
+        let mark = || kernel::set_received(dir, received).map(drop);
+        self.with_room(|| mark().map_err(|e| self.kernel("complete", e)))?;
+        self.protect(dir)
+    }
+
+    fn protect(&self, dir: &File) -> Result<(), ReceiveError> {
+        let protect = || kernel::set_read_only(dir, true);
+        self.with_room(|| protect().map_err(|e| self.kernel("complete", e)))
+    }
+
+    /// Does what changes nothing when it fails; for want of space once more after a commit, which on a
+    /// filesystem that is nearly full gives back what was deleted.
+    fn with_room<T>(
+        &self,
+        change: impl Fn() -> Result<T, ReceiveError>,
+    ) -> Result<T, ReceiveError> {
+        match change() {
+            Err(error) if error.is_about_space() && kernel::sync(&self.into.file).is_ok() => {
+                change()
+            }
+            other => other,
+        }
     }
 
     /// Puts on disk what was received, and keeps it as it is, but does not say that it was received.
@@ -179,7 +197,7 @@ impl<'a> Stage<'a> {
         times: Option<&Timestamps>,
     ) -> Result<(), ReceiveError> {
         self.settle(dir, times)?;
-        kernel::set_read_only(dir, true).map_err(|e| self.kernel("complete", e))
+        self.protect(dir)
     }
 
     fn settle(&self, dir: &File, times: Option<&Timestamps>) -> Result<(), ReceiveError> {
@@ -196,25 +214,32 @@ impl<'a> Stage<'a> {
 
     /// Gives the subvolume its name, and returns that when it is durable.
     pub(super) fn publish(&mut self) -> Result<OsString, ReceiveError> {
+        self.with_room(|| self.rename())?;
+        self.left = Left::Published;
         let (dir, path) = (&self.into.file, self.into.path.join(&self.name));
-        match renameat_with(dir, &self.staging, dir, &self.name, RenameFlags::NOREPLACE) {
-            Ok(()) => self.left = Left::Published,
-            Err(Errno::EXIST) => return Err(ReceiveError::Exists { path }),
-            Err(error) => return Err(io("rename the received subvolume to", path, error)),
-        }
         kernel::sync(dir).map_err(|source| {
             let what = "make durable";
             ReceiveError::Kernel { what, path, source }
         })?;
-        self.remove_checkpoint();
+        self.remove_checkpoints(0);
         Ok(std::mem::take(&mut self.name))
     }
 
-    /// What cannot be deleted now, the next run deletes when it locks the directory.
-    fn remove_checkpoint(&self) {
-        if let Some(at) = &self.checkpoint {
-            let _ = kept::remove(&self.into.file, &self.into.path, at);
+    fn rename(&self) -> Result<(), ReceiveError> {
+        let (dir, path) = (&self.into.file, self.into.path.join(&self.name));
+        match renameat_with(dir, &self.staging, dir, &self.name, RenameFlags::NOREPLACE) {
+            Err(Errno::EXIST) => Err(ReceiveError::Exists { path }),
+            other => other.map_err(|error| io("rename the received subvolume to", path, error)),
         }
+    }
+
+    /// Deletes all checkpoints but so many of the last. What cannot be deleted now is tried again later,
+    /// at the latest when the next run locks the directory.
+    fn remove_checkpoints(&mut self, but: usize) {
+        let Directory { file, path, .. } = self.into;
+        let kept = self.checkpoints.split_off(self.checkpoints.len().saturating_sub(but));
+        self.checkpoints.retain(|at| kept::remove(file, path, at).is_err());
+        self.checkpoints.extend(kept);
     }
 
     pub(super) fn staging_path(&self) -> PathBuf {
@@ -232,7 +257,7 @@ impl Drop for Stage<'_> {
             let _ = kept::remove(&self.into.file, &self.into.path, &self.staging);
         }
         if self.left == Left::Nothing {
-            self.remove_checkpoint();
+            self.remove_checkpoints(0);
         }
     }
 }

@@ -27,7 +27,7 @@ async fn a_clone_source_is_cloned_from() {
     let (one, cloning) = (listed(&src, "one").await, listed(&src, "cloning").await);
     let cancel = Cancel::new().unwrap();
     let (vols, clones) = (std::slice::from_ref(&cloning), std::slice::from_ref(&one));
-    let request = SendRequest { vols, parent: None, clones, cancel: &cancel };
+    let request = SendRequest { vols, parent: None, clones, skip: &[], cancel: &cancel };
     let (mut flow, sent) = src.send(request).await.unwrap();
     let mut bytes = Vec::new();
     std::io::Read::read_to_end(&mut flow, &mut bytes).unwrap();

@@ -17,6 +17,7 @@ use clap::ArgAction;
 use super::inspect::{self, How};
 use crate::advice::Failure;
 use crate::exit::Exit;
+use crate::shared_args::Resume;
 
 const EXAMPLES: &str = "\
 The stream may be compressed with zstd. A subvolume gets its name when all of it is on disk; what is
@@ -61,6 +62,9 @@ pub(crate) struct Args {
     /// Receive nothing, only show what the stream holds
     #[arg(long)]
     dump: bool,
+
+    #[command(flatten)]
+    resume: Resume,
 
     /// Say nothing but errors
     #[arg(short, long)]
@@ -113,6 +117,7 @@ fn receive_all(args: &Args, into: &Path, cancel: &Cancel) -> Result<(), Failure>
     let options = ReceiveOptions {
         terminate_on_end: args.terminate_on_end,
         force_decompress: args.force_decompress,
+        checkpoints: args.resume.checkpoints(),
     };
     let level = if args.quiet { 0 } else { args.verbose.saturating_add(1) };
     receive(input, &into, &StreamMeta::default(), options, &mut Saying(level))?;
@@ -142,7 +147,7 @@ fn plain(flow: Flow, file: &Path) -> Result<Box<dyn Read + Send>, Failure> {
 }
 
 fn stopped() -> Failure {
-    let message = "interrupted; nothing is left of what was not complete".to_owned();
+    let message = "interrupted; what is there under its name is complete, and the same stream completes the rest".to_owned();
     Failure { message, hint: None, exit: Exit::Interrupted }
 }
 

@@ -168,12 +168,28 @@ impl Report for Human {
         }
     }
 
+    fn resumed(&self, job: &Job<'_>, bytes: u64) {
+        self.say(&format!(
+            "{}: goes on where it was interrupted, with {} there",
+            names(job.step),
+            size::bytes(bytes)
+        ));
+    }
+
+    fn restarted(&self, job: &Job<'_>) {
+        self.say(&format!(
+            "{}: starts over; its stream does not begin like the one that was interrupted",
+            names(job.step)
+        ));
+    }
+
     fn done(&self, job: &Job<'_>, _: &Path, done: Done) {
         if let Progress::Bars(bars) = &self.progress {
             bars.end(job.step);
         }
         let which = if self.parallel { names(job.step) } else { String::new() };
-        let amount = format!("{} in {}", size::bytes(done.bytes), size::time(done.elapsed));
+        let time = size::time(done.elapsed);
+        let amount = format!("{} in {time}{}", size::bytes(done.bytes), before(done.resumed));
         self.say(&format!("{which} - Done ({amount})"));
     }
 
@@ -205,10 +221,11 @@ impl Report for Human {
             return;
         }
         let sent = format!(
-            "{} sent, {} in {}",
+            "{} sent, {} in {}{}",
             count(summary.subvolumes),
             size::bytes(summary.bytes),
-            size::time(summary.elapsed)
+            size::time(summary.elapsed),
+            before(summary.resumed)
         );
         let rest = match exit {
             Exit::Done => String::new(),
@@ -218,6 +235,14 @@ impl Report for Human {
         if summary.checks.all() > 0 {
             self.say(&verdict::sum(&summary.checks));
         }
+    }
+}
+
+/// What was sent by an interrupted run, if it was anything.
+fn before(resumed: u64) -> String {
+    match resumed {
+        0 => String::new(),
+        bytes => format!(", {} before", size::bytes(bytes)),
     }
 }
 

@@ -49,6 +49,14 @@ fn transfer(event: &str, step: &Step, into: &Path) -> Map<String, Value> {
     object
 }
 
+/// What an event within a transfer says of it.
+fn about(event: &str, job: &Job<'_>) -> Map<String, Value> {
+    let mut object = Map::new();
+    object.insert("event".into(), event.into());
+    put_paths(&mut object, "volumes", job.step.vols.iter().map(|vol| vol.path.as_path()));
+    object
+}
+
 /// Adds a path as text, and where it is not UTF-8 also as bytes.
 pub(crate) fn put_path(object: &mut Map<String, Value>, name: &str, path: Option<&Path>) {
     object.insert(name.into(), path.map_or(Value::Null, text));
@@ -109,10 +117,7 @@ impl Report for Json {
     }
 
     fn progress(&self, job: &Job<'_>, total: u64, prev: u64) {
-        let mut object = Map::new();
-        object.insert("event".into(), "progress".into());
-        let paths = job.step.vols.iter().map(|vol| vol.path.as_path());
-        put_paths(&mut object, "volumes", paths);
+        let mut object = about("progress", job);
         object.insert("sent_bytes".into(), total.into());
         let rate = total.saturating_sub(prev) as f64 / self.period.as_secs_f64();
         object.insert("bytes_per_second".into(), (rate as u64).into());
@@ -120,9 +125,20 @@ impl Report for Json {
         self.write(&object.into());
     }
 
+    fn resumed(&self, job: &Job<'_>, bytes: u64) {
+        let mut object = about("resume", job);
+        object.insert("resumed_bytes".into(), bytes.into());
+        self.write(&object.into());
+    }
+
+    fn restarted(&self, job: &Job<'_>) {
+        self.write(&about("restart", job).into());
+    }
+
     fn done(&self, job: &Job<'_>, into: &Path, done: Done) {
         let mut object = transfer("done", job.step, into);
         object.insert("sent_bytes".into(), done.bytes.into());
+        object.insert("resumed_bytes".into(), done.resumed.into());
         object.insert("seconds".into(), seconds(done.elapsed));
         self.write(&object.into());
     }
@@ -161,6 +177,7 @@ impl Report for Json {
             "left": summary.left,
             "subvolumes": summary.subvolumes,
             "sent_bytes": summary.bytes,
+            "resumed_bytes": summary.resumed,
             "seconds": seconds(summary.elapsed),
             "equal": summary.checks.equal,
             "different": summary.checks.different,

@@ -35,6 +35,10 @@ pub(crate) trait Report: Send + Sync {
     fn begin(&self, job: &Job<'_>, into: &std::path::Path);
     /// A transfer goes on.
     fn progress(&self, job: &Job<'_>, total: u64, prev: u64);
+    /// A transfer goes on where an interrupted run has left it, with so many bytes.
+    fn resumed(&self, job: &Job<'_>, bytes: u64);
+    /// A transfer starts over, as it could not go on.
+    fn restarted(&self, job: &Job<'_>);
     /// A transfer has ended well.
     fn done(&self, job: &Job<'_>, into: &std::path::Path, done: Done);
     /// A copy was verified.
@@ -92,6 +96,7 @@ pub(crate) struct Summary {
     pub(crate) left: usize,
     pub(crate) subvolumes: usize,
     pub(crate) bytes: u64,
+    pub(crate) resumed: u64,
     pub(crate) elapsed: Duration,
     pub(crate) checks: Tally,
 }
@@ -105,6 +110,7 @@ impl Summary {
         self.left += outcome.left;
         self.subvolumes += outcome.done.iter().map(|(step, _)| step.vols.len()).sum::<usize>();
         self.bytes += outcome.done.iter().map(|(_, done)| done.bytes).sum::<u64>();
+        self.resumed += outcome.done.iter().map(|(_, done)| done.resumed).sum::<u64>();
     }
 }
 

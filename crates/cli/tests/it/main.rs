@@ -26,6 +26,7 @@ mod output;
 mod places;
 mod progress;
 mod receive;
+mod resume;
 mod select;
 mod select_more;
 mod send;

@@ -15,7 +15,8 @@ use btrsync_testutil::{LoopFs, btrfs, require_btrfs, require_tool};
 use rustix::process::Signal;
 
 use crate::support::{
-    Ended, Pair, Pty, State, arrived, btrsync, no_leftover, signal, snapshot, subvolume,
+    Ended, Pair, Pty, State, arrived, btrsync, no_leftover, random_file, signal, snapshot,
+    subvolume, subvolumes,
 };
 
 /// Starts `btrsync receive` with bytes to come on its standard input.
@@ -243,19 +244,28 @@ fn a_parent_that_was_changed_is_refused() {
 }
 
 #[test]
-fn a_full_destination_leaves_nothing() {
+fn a_full_destination_leaves_what_goes_on_when_there_is_room() {
     require_btrfs!();
-    let pair = Pair::with_large(200);
-    let small = LoopFs::builder().size_mib(128).build();
+    let pair = Pair::with_large(150);
+    // With the least metadata a filesystem that was full of data has no room to rename anything.
+    let small = LoopFs::builder().size_mib(600).mkfs_args(["-m", "dup"]).build();
+    let filler = small.path().join("filler");
+    random_file(&filler, 400);
+    btrfs::sync(small.path());
     let stream = btrfs::send(&pair.snaps().join("large"), None);
-    let ended = receive(&[], small.path(), &stream).exits(1);
+    let ended = receive(&["--checkpoint=16M"], small.path(), &stream).exits(1);
     ended.complains(&["No space left on device", "what next: free some space"]);
-    assert_eq!(fs::read_dir(small.path()).unwrap().count(), 0);
+    assert!(subvolumes(small.path()).contains(".checkpoint"));
+    fs::remove_file(filler).unwrap();
+    // What was freed can be had after the next commit.
+    btrfs::sync(small.path());
+    receive(&[], small.path(), &stream).exits(0);
+    arrived(&pair.snaps().join("large"), &small.path().join("large"));
     no_leftover(small.path());
 }
 
 #[test]
-fn a_signal_leaves_nothing_of_what_was_not_complete() {
+fn a_signal_leaves_nothing_under_a_name_that_is_not_complete() {
     require_btrfs!();
     let pair = Pair::with_large(50);
     snapshot(&pair.src.path().join("other"), &pair.snaps().join("first"));
@@ -273,6 +283,8 @@ fn a_signal_leaves_nothing_of_what_was_not_complete() {
     drop(input);
     arrived(&pair.snaps().join("first"), &pair.backup().join("first"));
     assert!(!pair.backup().join("large").exists());
+    receive(&[], &pair.backup(), &large).exits(0);
+    arrived(&pair.snaps().join("large"), &pair.backup().join("large"));
     no_leftover(pair.dst.path());
 }
 
