@@ -19,6 +19,12 @@ pub(crate) fn name(uuid: Uuid, suffix: &str) -> OsString {
     OsString::from_vec([PREFIX, id.as_bytes(), suffix.as_bytes()].concat())
 }
 
+/// Returns whether a name that [`name`] has made is one for a part of `uuid`.
+pub(crate) fn is_of(name: &OsStr, uuid: Uuid) -> bool {
+    let id = format!("{:016x}", uuid.as_u64_pair().1);
+    name.as_bytes().strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with(id.as_bytes()))
+}
+
 /// Returns whether `name` has the form of those that [`name`] makes with this suffix.
 pub(crate) fn is_name(name: &OsStr, suffix: &str) -> bool {
     let rest = name.as_bytes().strip_prefix(PREFIX);

@@ -38,6 +38,7 @@ async fn dump(
         path: into.to_path_buf(),
         extension: extension.into(),
         create: false,
+        checkpoints: Default::default(),
     };
     let root: Arc<dyn BtrfsRoot> = Arc::new(DumpRoot::new(None, target, None));
     let uuids = announced.iter().copied().map(Some).collect();

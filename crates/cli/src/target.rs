@@ -71,6 +71,7 @@ async fn dump(args: &Args, create: bool) -> Result<Option<(DumpTarget, PathBuf)>
             path: PathBuf::new(),
             extension: args.output_ext.clone(),
             create,
+            checkpoints: args.resume.checkpoints(),
         };
         return Ok(Some((target, directory)));
     }

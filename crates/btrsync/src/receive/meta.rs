@@ -94,7 +94,7 @@ impl Checkpoints {
     }
 
     /// Whether an interrupted receive of so many bytes is worth a checkpoint.
-    pub(super) fn are_worth(self, bytes: u64) -> bool {
+    pub(crate) fn are_worth(self, bytes: u64) -> bool {
         self.every > 0 && bytes >= self.every / 4
     }
 }

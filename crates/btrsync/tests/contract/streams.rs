@@ -79,6 +79,7 @@ async fn a_dump_is_the_stream_and_what_it_lists_is_that_of_the_other_root() {
         path: dir.path().to_path_buf(),
         extension: "".into(),
         create: false,
+        checkpoints: Default::default(),
     };
     let root = DumpRoot::new(Some(compared.clone()), target, None);
     let names = |forest: &btrsync::btrfs::Forest| {

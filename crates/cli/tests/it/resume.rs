@@ -116,6 +116,24 @@ fn forge(pair: &Pair) {
 }
 
 #[test]
+fn a_dump_to_a_file_goes_on() {
+    require_btrfs!();
+    let (pair, home) = (Pair::with_large(60), tempfile::tempdir().unwrap());
+    let dumps = home.path().to_str().unwrap();
+    let stream = btrfs::send(&pair.snaps().join("large"), None);
+    for what in [Signal::KILL, Signal::INT] {
+        let running = Running::start(pair.args(&["-o", dumps, EVERY])).in_transfer(30 * MIB);
+        running.signal(what);
+        running.end();
+        assert_eq!(fs::read_dir(dumps).unwrap().count(), 1);
+    }
+    let ended = run(pair.args(&["-y", "--json", "-o", dumps, EVERY])).exits(0);
+    assert!(amounts(&ended).0 > 20 * MIB, "{ended:#?}");
+    assert!(fs::read(home.path().join("large.btrfs_stream")).unwrap() == stream);
+    assert_eq!(fs::read_dir(dumps).unwrap().count(), 1);
+}
+
+#[test]
 fn the_second_of_a_batch_goes_on() {
     require_btrfs!();
     let pair = Pair::with_large(40);

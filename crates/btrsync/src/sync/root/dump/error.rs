@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use btrsync_stream as stream;
+use rustix::io::Errno;
 
 use crate::cancel::is_cancelled;
 use crate::receive::ReceiveError;
@@ -100,6 +101,15 @@ impl DumpError {
             Self::Stream(stream::Error::Read { source, .. }) => source.raw_os_error(),
             _ => None,
         }
+    }
+
+    /// Returns whether the same stream can be continued later: it broke off, or there was no room.
+    pub(super) fn is_interruption(&self) -> bool {
+        let full =
+            [Errno::NOSPC, Errno::DQUOT, Errno::FBIG].map(|errno| Some(errno.raw_os_error()));
+        self.is_end_of_flow()
+            || matches!(self, Self::Stream(_))
+            || full.contains(&self.raw_os_error())
     }
 
     /// Returns whether this is what a dump sees when the sender has failed.

@@ -1,7 +1,8 @@
 //! The file of a dump. Under its name stands a whole dump or nothing.
 //!
 //! It is written under a name of its own and linked to the final one when it is on disk. As long as it
-//! is written it is locked, which tells it from what a dead run has left.
+//! is written it is locked, which tells it from what a dead run has left. What is left of a plain stream is
+//! taken over by the run that dumps the same subvolume again.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -9,8 +10,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags, flock, fstat, linkat, openat,
-    renameat, renameat_with, unlinkat,
+    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, flock, fstat, linkat,
+    openat, renameat, renameat_with, unlinkat,
 };
 use rustix::io::Errno;
 use uuid::Uuid;
@@ -19,6 +20,8 @@ use super::error::DumpError;
 use crate::temporary;
 
 const SUFFIX: &str = ".dump";
+/// Of a file that holds a plain stream, and so can be continued.
+const PLAIN: &str = ".stream";
 const NAME_MAX: usize = 255;
 const RENAME: &str = "rename the dump to";
 
@@ -29,16 +32,58 @@ pub(crate) struct DumpFile<'a> {
     path: &'a Path,
     temporary: OsString,
     file: File,
+    /// Whether it stays when it is dropped.
+    kept: bool,
 }
 
 impl<'a> DumpFile<'a> {
     /// Creates the temporary file in an open directory.
     pub(crate) fn create(dir: &'a File, path: &'a Path, uuid: Uuid) -> Result<Self, DumpError> {
-        let temporary = temporary::name(uuid, SUFFIX);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let failed = |error| io("create", path.join(&temporary), error);
-        let file = openat(dir, &temporary, flags, Mode::from_raw_mode(0o600)).map_err(failed)?;
-        let dump = Self { dir, path, temporary: temporary.clone(), file: File::from(file) };
+        Self::named_so(dir, path, &temporary::name(uuid, SUFFIX))
+    }
+
+    /// Opens what an interrupted run has left of the plain stream of a subvolume, if that is wanted, or
+    /// creates an empty file. Of several that are left all but one are removed.
+    pub(super) fn plain(
+        dir: &'a File,
+        path: &'a Path,
+        uuid: Uuid,
+        resume: bool,
+    ) -> Result<Self, DumpError> {
+        let failed = |error| io("read", path.to_path_buf(), error);
+        let mut found = None;
+        for name in abandoned(dir, PLAIN).map_err(failed)? {
+            if temporary::is_of(&name, uuid) {
+                let old = Self::take_over(dir, path, &name)?;
+                found = found.or(old.filter(|_| resume));
+            }
+        }
+        match found {
+            Some(found) => Ok(found),
+            None => Self::named_so(dir, path, &temporary::name(uuid, PLAIN)),
+        }
+    }
+
+    fn take_over(
+        dir: &'a File,
+        path: &'a Path,
+        temporary: &OsStr,
+    ) -> Result<Option<Self>, DumpError> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let failed = |error| io("open", path.join(temporary), error);
+        let file = File::from(openat(dir, temporary, flags, Mode::empty()).map_err(failed)?);
+        let is_ours = FileType::from_raw_mode(fstat(&file).map_err(failed)?.st_mode)
+            == FileType::RegularFile
+            && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        Ok(is_ours.then(|| Self { dir, path, temporary: temporary.into(), file, kept: false }))
+    }
+
+    fn named_so(dir: &'a File, path: &'a Path, temporary: &OsStr) -> Result<Self, DumpError> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let failed = |error| io("create", path.join(temporary), error);
+        let file = openat(dir, temporary, flags, Mode::from_raw_mode(0o600)).map_err(failed)?;
+        let file = File::from(file);
+        let dump = Self { dir, path, temporary: temporary.into(), file, kept: false };
         flock(&dump.file, FlockOperation::LockExclusive).map_err(failed)?;
         // Between the two calls it looked like that of a dead run, and may have been removed.
         match fstat(&dump.file).map_err(failed)?.st_nlink {
@@ -47,18 +92,18 @@ impl<'a> DumpFile<'a> {
         }
     }
 
-    /// Removes the temporary files of dead runs from a directory.
+    /// Removes those temporary files of dead runs from a directory that cannot be continued.
     pub(crate) fn remove_leftovers(dir: &File, path: &Path) -> Result<(), DumpError> {
-        let entries = Dir::read_from(dir).map_err(|error| io("read", path.to_path_buf(), error))?;
-        for entry in entries {
-            let entry = entry.map_err(|error| io("read", path.to_path_buf(), error))?;
-            let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            if temporary::is_name(name, SUFFIX) && is_abandoned(dir, name) {
-                unlinkat(dir, name, AtFlags::empty())
-                    .map_err(|e| io("remove the leftover", path.join(name), e))?;
-            }
-        }
-        Ok(())
+        let failed = |error| io("read", path.to_path_buf(), error);
+        abandoned(dir, SUFFIX).map_err(failed)?.iter().try_for_each(|name| {
+            let removed = unlinkat(dir, name, AtFlags::empty());
+            removed.map_err(|error| io("remove the leftover", path.join(name), error))
+        })
+    }
+
+    /// Leaves it for the run that dumps the same subvolume again.
+    pub(super) fn keep(mut self) {
+        self.kept = true;
     }
 
     /// Returns a handle to write with.
@@ -117,6 +162,9 @@ impl<'a> DumpFile<'a> {
 
 impl Drop for DumpFile<'_> {
     fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
         // After a rename it is gone; what cannot be removed now, the next run removes.
         let _ = unlinkat(self.dir, &self.temporary, AtFlags::empty());
     }
@@ -160,6 +208,19 @@ fn cut(name: &[u8], length: usize) -> &[u8] {
     let mut ends = (0..=length.min(name.len())).rev();
     let end = ends.find(|at| *at == name.len() || !is_inside(at)).unwrap_or(0);
     &name[..end]
+}
+
+/// The temporary files in a directory that nobody writes any more.
+fn abandoned(dir: &File, suffix: &str) -> rustix::io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(dir)? {
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if temporary::is_name(name, suffix) && is_abandoned(dir, name) {
+            names.push(name.to_os_string());
+        }
+    }
+    Ok(names)
 }
 
 /// Whether nobody writes a temporary file any more.

@@ -7,6 +7,7 @@
 mod directory;
 mod error;
 mod file;
+mod part;
 mod pipeline;
 mod stage;
 mod stages;
@@ -19,9 +20,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use btrsync_stream::{Begun, FrameReader};
+use uuid::Uuid;
 
 pub use self::error::DumpError;
 pub(crate) use self::file::DumpFile;
+use self::part::Part;
 pub use self::pipeline::{Pipeline, PipelineError};
 use self::stages::Stages;
 use super::contract::{BtrfsRoot, Completion, Kind, Look, RootFactory, RootOptions, SendRequest};
@@ -29,7 +32,7 @@ use super::error::RootError;
 use super::{local, start};
 use crate::Flow;
 use crate::btrfs::{Forest, Subvolume};
-use crate::receive::{Received, StreamMeta};
+use crate::receive::{Checkpoints, Received, StreamMeta};
 
 /// Where dumps go.
 #[derive(Debug)]
@@ -42,6 +45,9 @@ pub enum DumpTarget {
         extension: OsString,
         /// Whether missing directories are created.
         create: bool,
+        /// How a plain dump that is interrupted can be continued; one that goes through a pipeline starts
+        /// over.
+        checkpoints: Checkpoints,
     },
     /// To an open file, one after another.
     Stream(File),
@@ -66,8 +72,12 @@ impl RootFactory for Dump {
         options: &RootOptions,
     ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError> {
         let create = options.create_recvpath;
-        let target =
-            DumpTarget::Directory { path: PathBuf::new(), extension: OsString::new(), create };
+        let target = DumpTarget::Directory {
+            path: PathBuf::new(),
+            extension: OsString::new(),
+            create,
+            checkpoints: options.checkpoints,
+        };
         Ok((Arc::new(DumpRoot::new(None, target, None)), path.to_path_buf()))
     }
 
@@ -170,12 +180,16 @@ impl Sink {
         meta: &StreamMeta,
     ) -> Result<Vec<Received>, DumpError> {
         match &self.target {
-            DumpTarget::Directory { path, extension, create } => {
+            DumpTarget::Directory { path, extension, create, checkpoints } => {
                 let path = path.join(below);
                 file::check_extension(extension)?;
                 let dir = directory::open(&path, *create)?;
                 DumpFile::remove_leftovers(&dir, &path)?;
-                self.to_file(flow, &dir, &path, extension, meta)
+                let place = Place { dir: &dir, path: &path, extension };
+                match &self.pipeline {
+                    Some(pipeline) => place.through(pipeline, flow, meta),
+                    None => place.plain(*checkpoints, flow, meta),
+                }
             }
             DumpTarget::Stream(file) => {
                 let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -185,43 +199,116 @@ impl Sink {
             }
         }
     }
+}
 
-    fn to_file(
+/// Where a dump gets its name.
+struct Place<'a> {
+    dir: &'a File,
+    path: &'a Path,
+    extension: &'a OsStr,
+}
+
+impl Place<'_> {
+    fn through(
         &self,
+        pipeline: &Pipeline,
         flow: Flow,
-        dir: &File,
-        path: &Path,
-        extension: &OsStr,
         meta: &StreamMeta,
     ) -> Result<Vec<Received>, DumpError> {
-        let uuid = meta.uuids.first().copied().flatten().unwrap_or_default();
-        let dump = DumpFile::create(dir, path, uuid)?;
-        let stages = Stages::start(self.pipeline.as_ref(), dump.writer()?, flow.cancel())?;
-        let received = copy(flow, stages, meta)?;
-        let Some(first) = received.first() else { return Ok(received) };
-        let names = file::names(&first.name, first.uuid, received.len() > 1, extension);
-        dump.publish(&names)?;
+        let dump = DumpFile::create(self.dir, self.path, first_uuid(meta))?;
+        let stages = Stages::start(Some(pipeline), dump.writer()?, flow.cancel())?;
+        self.publish(dump, copy(flow, stages, meta)?)
+    }
+
+    fn plain(
+        &self,
+        checkpoints: Checkpoints,
+        flow: Flow,
+        meta: &StreamMeta,
+    ) -> Result<Vec<Received>, DumpError> {
+        let Checkpoints { every, resume } = checkpoints;
+        let dump = DumpFile::plain(self.dir, self.path, first_uuid(meta), resume && !meta.anew)?;
+        let mut part = Part::new(dump.writer()?, every).map_err(DumpError::Write)?;
+        match copy(flow, &mut part, meta) {
+            Ok(received) => self.publish(dump, received),
+            Err(error) => {
+                if checkpoints.are_worth(part.pause()) && error.is_interruption() {
+                    dump.keep();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn publish(
+        &self,
+        dump: DumpFile<'_>,
+        received: Vec<Received>,
+    ) -> Result<Vec<Received>, DumpError> {
+        if let Some(first) = received.first() {
+            let several = received.len() > 1;
+            dump.publish(&file::names(&first.name, first.uuid, several, self.extension))?;
+        }
         Ok(received)
+    }
+}
+
+fn first_uuid(meta: &StreamMeta) -> Uuid {
+    meta.uuids.first().copied().flatten().unwrap_or_default()
+}
+
+/// What takes the bytes of a dump.
+trait Output {
+    /// Takes what comes next; returns whether it had that already.
+    fn take(&mut self, bytes: &[u8]) -> Result<bool, DumpError>;
+    /// Ends when everything is where it goes.
+    fn finish(self) -> Result<(), DumpError>;
+}
+
+impl Output for Stages {
+    fn take(&mut self, bytes: &[u8]) -> Result<bool, DumpError> {
+        self.write(bytes).map(|()| false)
+    }
+
+    fn finish(self) -> Result<(), DumpError> {
+        Stages::finish(self)
+    }
+}
+
+impl Output for &mut Part {
+    fn take(&mut self, bytes: &[u8]) -> Result<bool, DumpError> {
+        self.write(bytes).map_err(DumpError::Write)
+    }
+
+    fn finish(self) -> Result<(), DumpError> {
+        Part::finish(self).map(drop).map_err(DumpError::Write)
     }
 }
 
 /// Copies all streams of a flow, checking each frame, and returns the subvolumes in them: just those
 /// that were announced, if any were.
-fn copy(flow: Flow, mut stages: Stages, meta: &StreamMeta) -> Result<Vec<Received>, DumpError> {
+fn copy(
+    flow: Flow,
+    mut output: impl Output,
+    meta: &StreamMeta,
+) -> Result<Vec<Received>, DumpError> {
     let mut frames = FrameReader::new(flow);
-    let mut received = Vec::new();
+    let mut received: Vec<Received> = Vec::new();
     while let Some(frame) = frames.next_frame()? {
         if let Some(begun) = frame.begun()? {
             meta.expect(received.len(), begun.uuid).map_err(DumpError::Announced)?;
             received.push(named(begun)?);
         }
         if let Some(header) = frame.header() {
-            stages.write(&header.encode())?;
+            output.take(&header.encode())?;
         }
-        stages.write(frame.raw())?;
+        let had = output.take(frame.raw())?;
+        if let Some(current) = received.last_mut().filter(|_| had) {
+            current.resumed += frame.raw().len() as u64;
+        }
     }
     meta.complete(received.len()).map_err(DumpError::Announced)?;
-    stages.finish()?;
+    output.finish()?;
     Ok(received)
 }
 
