@@ -93,9 +93,7 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
         RootError::Command(error) => return by_command(error),
         RootError::Receive(error) => return by_receive(error),
         RootError::Dump(error) => return by_dump(error),
-        RootError::Send { .. } if error.raw_os_error() == Some(EAGAIN) => {
-            "the source is being deduplicated; run again when that is done"
-        }
+        RootError::Send { .. } if is_busy(error.raw_os_error()) => BUSY,
         RootError::NeedsParent { .. } => {
             "receive its parent first; only a new full stream does without"
         }
@@ -115,7 +113,15 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
     })
 }
 
-const EAGAIN: i32 = 11;
+/// Whether an errno is what a send keeps getting whose source is in use.
+fn is_busy(errno: Option<i32>) -> bool {
+    const EAGAIN: i32 = 11;
+    const ETXTBSY: i32 = 26;
+    matches!(errno, Some(EAGAIN | ETXTBSY))
+}
+
+const BUSY: &str = "the source was being deduplicated or balanced for a minute without a gap; pause that, \
+     or run again when it is done";
 
 fn by_command(error: &CommandError) -> Option<&'static str> {
     Some(match error {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use btrsync::sync::root::RootError;
-use btrsync::sync::{Done, Job, Observer};
+use btrsync::sync::{Busy, Done, Job, Observer};
 
 use crate::advice::Failure;
 use crate::exit::Exit;
@@ -42,6 +42,10 @@ impl Observer for Watch {
 
     fn report_restart(&self, job: &Job<'_>) {
         self.report.restarted(job);
+    }
+
+    fn report_wait(&self, job: &Job<'_>, busy: Busy) {
+        self.report.waits(job, busy);
     }
 
     fn report_done(&self, job: &Job<'_>, into: &Path, done: Done) {

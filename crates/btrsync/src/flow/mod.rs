@@ -6,6 +6,7 @@
 
 mod buffer;
 mod pace;
+pub(crate) mod waits;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
 use self::buffer::Buffer;
+use self::waits::Waits;
 use crate::cancel::{Cancel, cancelled};
 use crate::receive::Prefix;
 
@@ -72,6 +74,7 @@ pub struct Flow {
     cancel: Cancel,
     limit: Option<Limit>,
     skipped: Vec<Option<Prefix>>,
+    waits: Option<Waits>,
 }
 
 #[derive(Debug)]
@@ -120,6 +123,7 @@ impl Flow {
             cancel: cancel.clone(),
             limit: None,
             skipped: Vec::new(),
+            waits: None,
         }
     }
 
@@ -139,6 +143,16 @@ impl Flow {
             other => other,
         };
         Ok(Self { source, limit: limit.cloned(), ..self })
+    }
+
+    /// Lets the flow carry what its sender tells of waiting.
+    pub(crate) fn telling(self, waits: Waits) -> Self {
+        Self { waits: Some(waits), ..self }
+    }
+
+    /// Takes what the sender tells of waiting, if it does.
+    pub(crate) fn take_waits(&mut self) -> Option<Waits> {
+        self.waits.take()
     }
 
     /// Returns the counter of this flow.

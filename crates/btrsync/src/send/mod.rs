@@ -31,9 +31,10 @@ use btrsync_kernel as kernel;
 
 pub use self::error::SendError;
 pub use self::file::into_file;
-pub(crate) use self::patience::send as patiently;
+pub use self::patience::Busy;
+pub(crate) use self::patience::{is_busy, send as patiently};
 use self::source::Source;
-pub use self::write::write;
+pub use self::write::{Told, write};
 
 /// What the streams are made from, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -14,13 +14,22 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 
 use super::error::SendError;
-use super::{Stream, patience};
+use super::{Busy, Stream, patience};
 use crate::{Cancel, Flow};
 
 const BUFFER: usize = 256 << 10;
 
-/// Writes streams one after another, and returns when all of them are written. `begin` is called before
-/// each.
+/// What is told while streams are written.
+#[derive(Debug, Clone, Copy)]
+pub enum Told<'a> {
+    /// This stream begins.
+    Begin(&'a Stream),
+    /// This stream waits for its source.
+    Busy(&'a Stream, Busy),
+}
+
+/// Writes streams one after another, and returns when all of them are written. `told` is called before
+/// each, and when one has to wait.
 ///
 /// # Errors
 ///
@@ -30,12 +39,12 @@ pub fn write(
     streams: &[Stream],
     output: File,
     cancel: &Cancel,
-    begin: impl Fn(&Stream) + Send,
+    told: impl Fn(Told<'_>) + Send,
 ) -> Result<(), SendError> {
     let system = SendError::System;
     let (pipe, flow) = Flow::pipe(cancel).map_err(system)?;
     thread::scope(|scope| {
-        let send = || send_all(streams, pipe, cancel, begin);
+        let send = || send_all(streams, pipe, cancel, told);
         let sender = thread::Builder::new().name("send".to_owned()).spawn_scoped(scope, send);
         let sender = sender.map_err(system)?;
         let copied = copy(flow, Output { file: output, cancel });
@@ -57,14 +66,18 @@ fn send_all(
     streams: &[Stream],
     pipe: OwnedFd,
     cancel: &Cancel,
-    begin: impl Fn(&Stream),
+    told: impl Fn(Told<'_>),
 ) -> Result<(), SendError> {
     // Its end is what tells the reader that there is no more.
     let pipe = pipe;
     for stream in streams {
-        begin(stream);
-        let sent = patience::send(&stream.source.dir, &pipe, &stream.options, cancel);
-        sent.map_err(|source| SendError::Send { path: stream.path().to_path_buf(), source })?;
+        told(Told::Begin(stream));
+        let busy = |busy| told(Told::Busy(stream, busy));
+        let sent = patience::send(&stream.source.dir, &pipe, &stream.options, cancel, busy);
+        sent.map_err(|source| match patience::is_busy(source.raw_os_error()) {
+            true if cancel.is_cancelled() => SendError::Cancelled,
+            _ => SendError::Send { path: stream.path().to_path_buf(), source },
+        })?;
     }
     Ok(())
 }

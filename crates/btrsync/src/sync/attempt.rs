@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use super::job::{Done, Job};
 use super::root::{Completion, RootError, SendRequest, StreamMeta};
 use super::transfer::Transfer;
 use crate::btrfs::Subvolume;
+use crate::flow::waits::Waits;
 use crate::receive::{Partial, Prefix};
 use crate::{Cancel, Counter};
 
@@ -27,6 +28,7 @@ pub(super) struct Attempt<'a> {
 /// Both ends under way.
 struct Started {
     counter: Counter,
+    waits: Option<Waits>,
     ends: Vec<Completion<()>>,
     resumed: Arc<AtomicU64>,
     /// Whether what is continued does not go through the flow.
@@ -44,8 +46,9 @@ impl Attempt<'_> {
         let cancel = cancel.map_err(failed)?;
         let _guard = Guard(&cancel);
         let started = self.start(&cancel).await.map_err(|error| vec![error])?;
-        let Started { counter, ends, resumed, left_out } = started;
-        let errors = beside(gather(&cancel, ends), aside(counter.clone())).await;
+        let Started { counter, waits, ends, resumed, left_out } = started;
+        let aside = join(aside(counter.clone()), self.tell_waits(waits));
+        let errors = beside(gather(&cancel, ends), aside).await;
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -74,8 +77,8 @@ impl Attempt<'_> {
             anew: self.anew,
         };
         let left_out = !meta.skipped.is_empty();
-        let flow = self.transfer.through(flow)?;
-        let counter = flow.counter();
+        let mut flow = self.transfer.through(flow)?;
+        let (counter, waits) = (flow.counter(), flow.take_waits());
         let received = dst.receive(flow, self.into, meta).await?;
         let resumed = Arc::new(AtomicU64::new(0));
         let noted = Arc::clone(&resumed);
@@ -84,7 +87,15 @@ impl Attempt<'_> {
             noted.store(resumed, Ordering::Relaxed);
             Ok(())
         });
-        Ok(Started { counter, ends: vec![sent, received], resumed, left_out })
+        Ok(Started { counter, waits, ends: vec![sent, received], resumed, left_out })
+    }
+
+    /// Tells whenever the sender waits for its source.
+    async fn tell_waits(&self, waits: Option<Waits>) {
+        let Some(mut waits) = waits else { return };
+        while let Some(busy) = waits.next().await {
+            self.transfer.told().report_wait(self.job, busy);
+        }
     }
 
     /// What the destination has of each stream.
@@ -128,7 +139,7 @@ pub(super) async fn gather(cancel: &Cancel, operations: Vec<Completion<()>>) -> 
 }
 
 /// Awaits `main`, polling `aside` meanwhile.
-async fn beside<T>(main: impl Future<Output = T>, aside: impl Future<Output = ()>) -> T {
+async fn beside<T, A>(main: impl Future<Output = T>, aside: impl Future<Output = A>) -> T {
     let endless = async {
         aside.await;
         std::future::pending::<Infallible>().await

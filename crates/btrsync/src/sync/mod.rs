@@ -16,6 +16,7 @@ mod transfer;
 mod view;
 
 pub use crate::btrfs::{Problem, usable_parent};
+pub use crate::send::Busy;
 pub use hooks::Hooks;
 pub use job::{Done, Job};
 pub use observer::{Observer, Quiet};

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::job::{Done, Job};
 use super::root::RootError;
+use crate::send::Busy;
 
 /// Is told of the events of a sync. Every method does nothing unless it is overridden.
 ///
@@ -18,6 +19,11 @@ pub trait Observer: Send + Sync {
     /// mark of activity, if the transfer was given any. Only [`ProgressTransfer`](super::ProgressTransfer) reports this.
     fn report_progress(&self, job: &Job<'_>, total: u64, prev: u64, sequence: &str) {
         let _ = (job, total, prev, sequence);
+    }
+
+    /// The source of a transfer is busy; it is tried again, for [`Busy::LONGEST`] in all.
+    fn report_wait(&self, job: &Job<'_>, busy: Busy) {
+        let _ = (job, busy);
     }
 
     /// A transfer is complete and durable.

@@ -9,7 +9,7 @@ use btrsync::send::SendError;
 use btrsync::stream;
 use btrsync::sync::root::RootError;
 
-use super::{EAGAIN, Failure, by_cause, by_dump};
+use super::{BUSY, Failure, by_cause, by_dump, is_busy};
 use crate::exit::Exit;
 
 impl From<ReceiveError> for Failure {
@@ -55,9 +55,7 @@ fn by_kind(error: &SendError) -> Option<&'static str> {
         SendError::NoParent { .. } => "name the parent with -p, or leave -c out to send all of it",
         SendError::Version { .. } => "leave --proto out, or give 0 for the newest",
         SendError::CompressedV1 => "leave --proto out, or give 2",
-        SendError::Send { .. } if error.raw_os_error() == Some(EAGAIN) => {
-            "the source is being deduplicated; run again when that is done"
-        }
+        SendError::Send { .. } if is_busy(error.raw_os_error()) => BUSY,
         SendError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => {
             "nobody reads any more; see what the receiver says"
         }

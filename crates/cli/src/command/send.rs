@@ -9,12 +9,13 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use btrsync::send::{SendOptions, Stream, into_file, prepare, write};
+use btrsync::send::{Busy, SendOptions, Stream, Told, into_file, prepare, write};
 use btrsync::text::escaped;
 use clap::ArgAction;
 
 use crate::advice::Failure;
 use crate::exit::Exit;
+use crate::report::waiting;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -131,7 +132,10 @@ fn watched(streams: Vec<Stream>, output: File, saying: Saying) -> Result<(), Fai
     let patience = cancel.clone();
     let work = move || {
         let _working = working;
-        write(&streams, output, &patience, |stream| saying.begin(stream))
+        write(&streams, output, &patience, |told| match told {
+            Told::Begin(stream) => saying.begin(stream),
+            Told::Busy(stream, busy) => saying.busy(stream, busy),
+        })
     };
     let worker = thread::Builder::new().name("send".to_owned()).spawn(work).map_err(failed)?;
     if cancel.wait_readable(&ended).is_err() {
@@ -149,6 +153,14 @@ fn interrupted() -> Failure {
 }
 
 impl Saying {
+    /// Says that a stream has to wait: once, or with `-v` each time.
+    fn busy(self, stream: &Stream, busy: Busy) {
+        if self.quiet || busy.attempt > 1 && !self.verbose {
+            return;
+        }
+        super::tell(&format!("btrsync: note: {}: {}\n", escaped(stream.path()), waiting(busy)));
+    }
+
     /// Says which subvolume is next, as the original does.
     fn begin(self, stream: &Stream) {
         let path = escaped(stream.path());

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use btrsync::sync::{Done, Job, Step};
+use btrsync::sync::{Busy, Done, Job, Step};
 use btrsync::text::escaped;
 
 use super::bars::Bars;
 use super::verdict;
-use super::{Preview, Report, Summary, write_line};
+use super::{Preview, Report, Summary, waiting, write_line};
 use crate::advice::Failure;
 use crate::args::{Args, Mode};
 use crate::checking::{Checked, Found};
@@ -181,6 +181,12 @@ impl Report for Human {
             "{}: starts over; its stream does not begin like the one that was interrupted",
             names(job.step)
         ));
+    }
+
+    fn waits(&self, job: &Job<'_>, busy: Busy) {
+        if busy.attempt == 1 || self.verbose {
+            self.note(&format!("{}: {}", names(job.step), waiting(busy)));
+        }
     }
 
     fn done(&self, job: &Job<'_>, _: &Path, done: Done) {

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use btrsync::sync::{Done, Job, Step};
+use btrsync::sync::{Busy, Done, Job, Step};
 use serde_json::{Map, Value, json};
 
-use super::{Preview, Report, Summary, kind, verdict, write_line};
+use super::{Preview, Report, Summary, kind, verdict, waiting, write_line};
 use crate::advice::Failure;
 use crate::args::Args;
 use crate::checking::Checked;
@@ -133,6 +133,17 @@ impl Report for Json {
 
     fn restarted(&self, job: &Job<'_>) {
         self.write(&about("restart", job).into());
+    }
+
+    fn waits(&self, job: &Job<'_>, busy: Busy) {
+        let mut object = Map::new();
+        object.insert("event".into(), "wait".into());
+        let paths = job.step.vols.iter().map(|vol| vol.path.as_path());
+        put_paths(&mut object, "volumes", paths);
+        object.insert("message".into(), waiting(busy).into());
+        object.insert("attempt".into(), busy.attempt.into());
+        object.insert("seconds".into(), seconds(busy.pause));
+        self.write(&object.into());
     }
 
     fn done(&self, job: &Job<'_>, into: &Path, done: Done) {

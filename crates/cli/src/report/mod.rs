@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use btrsync::sync::{Done, Job, Outcome, Plan, Step, Transfer};
+use btrsync::sync::{Busy, Done, Job, Outcome, Plan, Step, Transfer};
 
 pub(crate) use self::json::put_path;
 use crate::advice::Failure;
@@ -39,6 +39,8 @@ pub(crate) trait Report: Send + Sync {
     fn resumed(&self, job: &Job<'_>, bytes: u64);
     /// A transfer starts over, as it could not go on.
     fn restarted(&self, job: &Job<'_>);
+    /// A transfer waits for its source.
+    fn waits(&self, job: &Job<'_>, busy: Busy);
     /// A transfer has ended well.
     fn done(&self, job: &Job<'_>, into: &std::path::Path, done: Done);
     /// A copy was verified.
@@ -121,6 +123,13 @@ pub(crate) fn write_line(mut to: impl Write, line: impl std::fmt::Display, cut_o
     if written.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
         cut_off.store(true, Ordering::Relaxed);
     }
+}
+
+/// That a source is busy, in a clause.
+pub(crate) fn waiting(busy: Busy) -> String {
+    let next = crate::size::time(busy.pause);
+    let longest = Busy::LONGEST.as_secs();
+    format!("{busy}; trying again in {next}, and for {longest} s in all (attempt {})", busy.attempt)
 }
 
 /// Whether a step sends a difference or everything.

@@ -8,6 +8,7 @@ mod bad_destination;
 mod bad_moment;
 mod bad_name;
 mod bad_source;
+mod busy;
 mod doubt;
 mod dump;
 mod dump_ends;

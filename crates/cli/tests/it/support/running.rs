@@ -47,6 +47,17 @@ impl Running {
         self
     }
 
+    /// Waits for an event of a kind, and returns it too.
+    #[track_caller]
+    pub(crate) fn event(mut self, kind: &str) -> (Self, Value) {
+        loop {
+            let event = self.next();
+            if event["event"] == kind {
+                return (self, event);
+            }
+        }
+    }
+
     #[track_caller]
     fn next(&mut self) -> Value {
         let at = self.seen.len();

@@ -26,6 +26,7 @@ use super::contract::{BtrfsRoot, Completion, Look, RootFactory, RootOptions, Sen
 use super::error::RootError;
 use super::{on_thread, start};
 use crate::btrfs::{Forest, Subvolume};
+use crate::flow::waits;
 use crate::receive::{self, Partial, ReceiveOptions, Received, StreamMeta, Unwatched};
 use crate::text::escaped;
 use crate::verify::{DigestOptions, Digests};
@@ -137,13 +138,14 @@ impl BtrfsRoot for LocalRoot {
         let (writer, flow) = pipe(request.cancel)?;
         let cancel = request.cancel.clone();
         let paths: Vec<PathBuf> = sends.iter().map(|sending| sending.path.clone()).collect();
-        let sent = start(move || send::run(&sends, &writer, &cancel))?;
+        let (teller, waits) = waits::channel();
+        let sent = start(move || send::run(&sends, &writer, &cancel, |busy| teller.tell(busy)))?;
         if request.skip.is_empty() {
-            return Ok((flow, sent));
+            return Ok((flow.telling(waits), sent));
         }
         let skip = request.skip.to_vec();
         let (shorter, rest) = pipe(request.cancel)?;
-        let rest = rest.with_skipped(skip.clone());
+        let rest = rest.with_skipped(skip.clone()).telling(waits);
         let passed = start(move || skip::pass(flow, shorter, &skip, &paths))?;
         Ok((rest, Box::pin(async { first(join(passed, sent).await) })))
     }

@@ -10,7 +10,7 @@ use super::super::error::RootError;
 use super::{Shared, open};
 use crate::Cancel;
 use crate::btrfs::Subvolume;
-use crate::send::patiently;
+use crate::send::{Busy, is_busy, patiently};
 
 /// One stream to make.
 #[derive(Debug)]
@@ -47,10 +47,18 @@ pub(super) fn prepare(
 }
 
 /// Writes the streams one after another; each is complete, with header and end.
-pub(super) fn run(sends: &[Sending], writer: &OwnedFd, cancel: &Cancel) -> Result<(), RootError> {
+pub(super) fn run(
+    sends: &[Sending],
+    writer: &OwnedFd,
+    cancel: &Cancel,
+    told: impl Fn(Busy),
+) -> Result<(), RootError> {
     for sending in sends {
-        let sent = patiently(&sending.dir, writer, &sending.options, cancel);
-        sent.map_err(|source| RootError::Send { path: sending.path.clone(), source })?;
+        let sent = patiently(&sending.dir, writer, &sending.options, cancel, &told);
+        sent.map_err(|source| match is_busy(source.raw_os_error()) {
+            true if cancel.is_cancelled() => RootError::Cancelled,
+            _ => RootError::Send { path: sending.path.clone(), source },
+        })?;
     }
     Ok(())
 }
