@@ -125,6 +125,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true,
         default_missing_value = "forever", value_parser = wait, help_heading = RUN)]
     pub(crate) wait: Option<Wait>,
+
+    /// Measure for SECONDS at most how much is to be sent, before anything is; 0 for not at all
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds, help_heading = RUN)]
+    pub(crate) estimate: Duration,
+
     /// Hold up to SIZE bytes of each stream in memory while the receiver is busy; K, M and G are units,
     /// 0 is none
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = amount::size, help_heading = RUN)]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use btrsync::sync::Estimate;
+
 const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
 /// Returns a number of bytes in the largest unit that leaves at least one, with one decimal.
@@ -17,6 +19,12 @@ pub(crate) fn bytes(count: u64) -> String {
         unit += 1;
     }
     format!("{value:.1} {}", UNITS[unit])
+}
+
+/// Returns an amount that was measured and may still turn out to be another.
+pub(crate) fn estimate(estimate: Estimate) -> String {
+    let about = if estimate.is_whole { "~" } else { "at least " };
+    format!("{about}{}", bytes(estimate.bytes))
 }
 
 /// Returns the bytes in a second, for people; 0 where no time has passed.
@@ -49,6 +57,8 @@ mod tests {
         );
         assert_eq!(rate(4096, Duration::from_secs(2)), "2.0 KiB/s");
         assert_eq!(rate(1, Duration::ZERO), "0 B/s");
+        let estimated = |is_whole| estimate(Estimate { bytes: 1536, data: 0, is_whole });
+        assert_eq!([true, false].map(estimated), ["~1.5 KiB", "at least 1.5 KiB"]);
         let times = [500, 61_000, 3_720_000].map(|ms| time(Duration::from_millis(ms)));
         assert_eq!(times, ["0.5 s", "1 min 01 s", "1 h 02 min"]);
     }

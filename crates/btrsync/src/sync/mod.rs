@@ -1,6 +1,7 @@
 //! Synchronises subvolumes from one root to another.
 
 mod attempt;
+mod estimate;
 mod hooks;
 
 mod job;
@@ -17,6 +18,7 @@ mod view;
 
 pub use crate::btrfs::{Problem, usable_parent};
 pub use crate::send::Busy;
+pub use estimate::{Estimate, Estimates};
 pub use hooks::Hooks;
 pub use job::{Done, Job};
 pub use observer::{Observer, Quiet};

@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::observe::Watch;
 use crate::places::Places;
 use crate::prompt::{self, Answer};
-use crate::report::{self, Preview, Report, Summary};
+use crate::report::{self, Planned, Preview, Report, Summary};
 use crate::select::Source;
 use crate::signals::{self, Interrupted};
 use crate::target::Target;
@@ -122,7 +122,9 @@ impl Invocation<'_> {
         self.note_same_filesystem(&src, &dst);
         summary.planned += plan.steps().count();
         self.note_doubtful(&plan);
-        self.report.preview(&Preview::new(&source, target, &plan, &transfer, self.args));
+        let estimates = sync.estimate(&plan, self.args.estimate, &self.cancel).await;
+        let planned = Planned { plan: &plan, estimates: &estimates };
+        self.report.preview(&Preview::new(&source, target, planned, &transfer, self.args));
         plan.steps().try_for_each(|step| source.root.check(step))?;
         check::names_are_free(&plan, &transfer, target).await?;
         if plan.is_empty() && self.args.mode() != Mode::Tell {

@@ -1,11 +1,11 @@
-//! Bars on a terminal: bytes, rate and time of each running transfer. A total is not shown where none
-//! is known.
+//! Bars on a terminal: bytes, rate and time of each running transfer, and what is left of it where its
+//! size was measured. That is an estimate: a bar whose end is passed moves on with its end.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use btrsync::sync::Step;
+use btrsync::sync::{Estimate, Step};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// The bars of the transfers that run, by the first volume of each.
@@ -19,15 +19,23 @@ impl Bars {
     /// How often a bar moves.
     pub(super) const PERIOD: Duration = Duration::from_millis(200);
 
-    pub(super) fn begin(&self, step: &Step, name: String) {
+    pub(super) fn begin(&self, step: &Step, name: String, estimate: Option<Estimate>) {
         let Some(id) = id(step) else { return };
-        let bar = self.all.add(ProgressBar::new_spinner().with_style(style()).with_message(name));
+        // A lower bound is no end.
+        let bar = match estimate.filter(|estimate| estimate.is_whole) {
+            Some(all) => ProgressBar::new(all.bytes).with_style(style(MEASURED)),
+            None => ProgressBar::new_spinner().with_style(style(UNKNOWN)),
+        };
+        let bar = self.all.add(bar.with_message(name));
         bar.enable_steady_tick(Self::PERIOD);
         self.running().insert(id, bar);
     }
 
     pub(super) fn advance(&self, step: &Step, total: u64) {
         if let Some(bar) = id(step).and_then(|id| self.running().get(&id).cloned()) {
+            if bar.length().is_some_and(|length| length < total) {
+                bar.set_length(total);
+            }
             bar.set_position(total);
         }
     }
@@ -53,8 +61,11 @@ fn id(step: &Step) -> Option<u64> {
     step.vols.first().map(|vol| vol.id)
 }
 
-fn style() -> ProgressStyle {
-    let template =
-        "{spinner} {wide_msg} {binary_bytes:>11} {binary_bytes_per_sec:>13} {elapsed_precise}";
+const UNKNOWN: &str =
+    "{spinner} {wide_msg} {binary_bytes:>11} {binary_bytes_per_sec:>13} {elapsed_precise}";
+const MEASURED: &str = "{spinner} {wide_msg} {bar:16} {binary_bytes:>11} of ~{binary_total_bytes} \
+     {binary_bytes_per_sec:>13} {elapsed_precise}, ~{eta} left";
+
+fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }

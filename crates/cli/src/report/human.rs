@@ -3,9 +3,10 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use btrsync::sync::{Busy, Done, Job, Step};
+use btrsync::sync::{Busy, Done, Estimate, Estimates, Job, Step};
 use btrsync::text::escaped;
 
 use super::bars::Bars;
@@ -32,6 +33,8 @@ pub(super) struct Human {
     /// Whether standard output is for something else.
     aside: bool,
     progress: Progress,
+    /// Of the source that is sent from.
+    estimates: Mutex<Estimates>,
     cut_off: AtomicBool,
 }
 
@@ -53,6 +56,7 @@ impl Human {
             parallel,
             aside,
             progress,
+            estimates: Mutex::default(),
             cut_off: AtomicBool::default(),
         }
     }
@@ -82,16 +86,24 @@ impl Human {
         }
     }
 
+    fn estimate(&self, step: &Step) -> Option<Estimate> {
+        self.estimates.lock().unwrap_or_else(PoisonError::into_inner).of(step)
+    }
+
     fn step(&self, step: &Step, into: &Path) {
+        // Of a batch, only the whole is known.
+        let estimate = self.estimate(step).filter(|_| step.vols.len() == 1);
+        let estimate = estimate.map(|known| format!(", {}", size::estimate(known)));
+        let estimate = estimate.unwrap_or_default();
         for vol in &step.vols {
             let path = escaped(&vol.path);
             let into = escaped(into);
             if self.verbose {
-                self.say(&format!("\n{path}\n\t{}\n\tinto {into}", how(step)));
+                self.say(&format!("\n{path}\n\t{}\n\tinto {into}{estimate}", how(step)));
             } else if step.parent.is_some() {
-                self.say(&format!("{path}\tincr -> {into}"));
+                self.say(&format!("{path}\tincr -> {into}{estimate}"));
             } else {
-                self.say(&format!("{path}\tfull -> {into} ({})", step.reason));
+                self.say(&format!("{path}\tfull -> {into} ({}){estimate}", step.reason));
             }
         }
     }
@@ -114,6 +126,7 @@ fn names(step: &Step) -> String {
 
 impl Report for Human {
     fn preview(&self, preview: &Preview<'_>) {
+        *self.estimates.lock().unwrap_or_else(PoisonError::into_inner) = preview.estimates.clone();
         if preview.mode != Mode::Go {
             self.say(&format!("At source {}", preview.source));
         }
@@ -126,6 +139,9 @@ impl Report for Human {
         if preview.mode != Mode::Go {
             self.say("About to sync the following subvolumes:");
             preview.steps.iter().for_each(|(step, into)| self.step(step, into));
+            if let Some(total) = preview.total {
+                self.say(&format!("In all {}", size::estimate(total)));
+            }
         }
     }
 
@@ -150,7 +166,7 @@ impl Report for Human {
     fn begin(&self, job: &Job<'_>, into: &Path) {
         self.step(job.step, into);
         if let Progress::Bars(bars) = &self.progress {
-            bars.begin(job.step, names(job.step));
+            bars.begin(job.step, names(job.step), self.estimate(job.step));
         }
     }
 
@@ -159,9 +175,12 @@ impl Report for Human {
             Progress::None => {}
             Progress::Bars(bars) => bars.advance(job.step, total),
             Progress::Lines { begin, period } => self.say(&format!(
-                "{}: {}, {}, {}",
+                "{}: {}{}, {}, {}",
                 names(job.step),
                 size::bytes(total),
+                self.estimate(job.step)
+                    .map(|all| format!(" of {}", size::estimate(all)))
+                    .unwrap_or_default(),
                 size::rate(total.saturating_sub(prev), *period),
                 size::time(begin.elapsed())
             )),

@@ -6,9 +6,10 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use btrsync::sync::{Busy, Done, Job, Step};
+use btrsync::sync::{Busy, Done, Estimate, Estimates, Job, Step};
 use serde_json::{Map, Value, json};
 
 use super::{Preview, Report, Summary, kind, verdict, waiting, write_line};
@@ -22,13 +23,20 @@ pub(super) struct Json {
     period: Duration,
     begin: Instant,
     quiet: u8,
+    /// Of the source that is sent from.
+    estimates: Mutex<Estimates>,
     cut_off: AtomicBool,
 }
 
 impl Json {
     pub(super) fn new(args: &Args) -> Self {
-        let cut_off = AtomicBool::default();
-        Self { period: args.progress_period, begin: Instant::now(), quiet: args.quiet, cut_off }
+        Self {
+            period: args.progress_period,
+            begin: Instant::now(),
+            quiet: args.quiet,
+            estimates: Mutex::default(),
+            cut_off: AtomicBool::default(),
+        }
     }
 
     /// Writes an event, in one piece.
@@ -78,6 +86,18 @@ fn put_paths<'a>(
     }
 }
 
+/// Adds what was measured of a transfer: `bytes`, and whether that is all of it.
+fn put_estimate(object: &mut Map<String, Value>, estimate: Option<Estimate>) {
+    let bytes = estimate.map(|estimate| estimate.bytes);
+    let word = match estimate {
+        None => "unknown",
+        Some(Estimate { is_whole: true, .. }) => "measured",
+        Some(_) => "at-least",
+    };
+    object.insert("estimated_bytes".into(), bytes.into());
+    object.insert("estimate".into(), word.into());
+}
+
 /// A path for a program; that of the root itself is `.`.
 fn text(path: &Path) -> Value {
     if path.as_os_str().is_empty() { ".".into() } else { path.to_string_lossy().into() }
@@ -90,12 +110,14 @@ fn bytes(path: &Path) -> Option<Value> {
 
 impl Report for Json {
     fn preview(&self, preview: &Preview<'_>) {
+        *self.estimates.lock().unwrap_or_else(PoisonError::into_inner) = preview.estimates.clone();
         let all = preview.steps.iter().map(|step| ("transfer", step));
         let refused = preview.refused.iter().map(|step| ("skip", step));
         for (event, (step, into)) in refused.chain(all) {
             let mut object = transfer(event, step, into);
             object.insert("source".into(), preview.source.clone().into());
             object.insert("destination".into(), preview.destination.clone().into());
+            put_estimate(&mut object, preview.estimates.of(step));
             self.write(&object.into());
         }
     }
@@ -119,6 +141,8 @@ impl Report for Json {
     fn progress(&self, job: &Job<'_>, total: u64, prev: u64) {
         let mut object = about("progress", job);
         object.insert("sent_bytes".into(), total.into());
+        let known = self.estimates.lock().unwrap_or_else(PoisonError::into_inner).of(job.step);
+        put_estimate(&mut object, known);
         let rate = total.saturating_sub(prev) as f64 / self.period.as_secs_f64();
         object.insert("bytes_per_second".into(), (rate as u64).into());
         object.insert("seconds".into(), seconds(self.begin.elapsed()));

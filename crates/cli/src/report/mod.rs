@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use btrsync::sync::{Busy, Done, Job, Outcome, Plan, Step, Transfer};
+use btrsync::sync::{Busy, Done, Estimate, Estimates, Job, Outcome, Plan, Step, Transfer};
 
 pub(crate) use self::json::put_path;
 use crate::advice::Failure;
@@ -58,6 +58,13 @@ pub(crate) fn choose(args: &Args) -> Arc<dyn Report> {
     if args.json { Arc::new(json::Json::new(args)) } else { Arc::new(human::Human::new(args)) }
 }
 
+/// A plan, and what is known of its size.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Planned<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) estimates: &'a Estimates,
+}
+
 /// A plan, with the words for it.
 pub(crate) struct Preview<'a> {
     pub(crate) source: String,
@@ -65,13 +72,16 @@ pub(crate) struct Preview<'a> {
     pub(crate) steps: Vec<(&'a Step, PathBuf)>,
     pub(crate) refused: Vec<(&'a Step, PathBuf)>,
     pub(crate) mode: Mode,
+    pub(crate) estimates: &'a Estimates,
+    /// That of all steps together.
+    pub(crate) total: Option<Estimate>,
 }
 
 impl<'a> Preview<'a> {
     pub(crate) fn new(
         source: &Source,
         target: &Target,
-        plan: &'a Plan,
+        Planned { plan, estimates }: Planned<'a>,
         transfer: &Transfer,
         args: &Args,
     ) -> Self {
@@ -85,6 +95,8 @@ impl<'a> Preview<'a> {
             steps: plan.steps().map(into).collect(),
             refused: plan.refused.iter().map(into).collect(),
             mode: args.mode(),
+            estimates,
+            total: estimates.total(plan),
         }
     }
 }

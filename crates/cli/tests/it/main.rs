@@ -12,6 +12,7 @@ mod busy;
 mod doubt;
 mod dump;
 mod dump_ends;
+mod estimate;
 mod faults;
 mod full;
 mod inspect;

@@ -11,7 +11,7 @@ fn the_preview_has_its_lines() {
     require_btrfs!();
     let pair = Pair::with_snapshots(&["1", "2"]);
     let before = State::of(pair.dst.path());
-    let ended = run(pair.args(&["-n"])).exits(0);
+    let ended = run(pair.args(&["-n", "--estimate=0"])).exits(0);
     let expected = format!(
         "At source {}\nAbout to sync the following subvolumes:\n\
         snaps/1\tfull -> backup (no COW ancestor among the source's snapshots)\n\
@@ -19,7 +19,7 @@ fn the_preview_has_its_lines() {
         pair.src.path().display()
     );
     assert_eq!((ended.out.as_str(), ended.err.as_str()), (expected.as_str(), ""));
-    run(pair.args(&["-nv"])).exits(0).says(&[
+    run(pair.args(&["-nv", "--estimate=0"])).exits(0).says(&[
         "\nsnaps/1\n\tfull (no COW ancestor among the source's snapshots)\n\tinto backup\n",
         "\nsnaps/2\n\tincremental from snaps/1 (nearest COW ancestor, sent earlier in this run)\n\tinto backup\n",
     ]);
@@ -52,7 +52,7 @@ fn a_full_transfer_says_why() {
 fn a_run_tells_what_it_does_as_quietly_as_wanted() {
     require_btrfs!();
     let pair = Pair::with_snapshots(&["1", "2", "3", "4"]);
-    let ended = run(pair.args(&["-y", "-i", "1"])).exits(0);
+    let ended = run(pair.args(&["-y", "--estimate=0", "-i", "1"])).exits(0);
     let lines: Vec<&str> = ended.out.lines().collect();
     assert_eq!(lines[0], "snaps/1\tfull -> backup (no COW ancestor among the source's snapshots)");
     assert!(

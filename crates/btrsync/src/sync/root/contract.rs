@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use super::error::RootError;
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{Checkpoints, Partial, Prefix, Received, StreamMeta};
+use crate::sync::Estimate;
 use crate::sync::plan::Step;
 use crate::verify::{DigestOptions, Digests};
 use crate::{Cancel, Flow};
@@ -96,6 +97,15 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
     fn check(&self, step: &Step) -> Result<(), RootError> {
         let _ = step;
         Ok(())
+    }
+
+    /// Measures how many bytes a send would have, if that takes less than the send itself. Where the
+    /// switch of the request is thrown before the end, what was counted until then is a lower bound.
+    ///
+    /// Returns nothing where that is not known, whatever the reason: nothing but a number depends on it.
+    async fn estimate(&self, request: SendRequest<'_>) -> Option<Estimate> {
+        let _ = request;
+        None
     }
 
     /// Starts a send. The flow ends when the completion does.

@@ -47,7 +47,14 @@ mod tests {
 
     fn section(name: &str, uuid: u128, parent: Option<u128>) -> Section {
         let parent = parent.map(|parent| (Uuid::from_u128(parent), 7));
-        Section { name: name.into(), uuid: Uuid::from_u128(uuid), ctransid: 8, parent }
+        Section {
+            name: name.into(),
+            uuid: Uuid::from_u128(uuid),
+            ctransid: 8,
+            parent,
+            bytes: 0,
+            data: 0,
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ use super::{local, on_thread, start};
 use crate::btrfs::{Forest, Subvolume};
 use crate::cancel::is_cancelled;
 use crate::receive::{Received, StreamMeta};
+use crate::sync::Estimate;
 use crate::sync::plan::Step;
 use crate::text::escaped;
 use crate::{Cancel, Flow, stream_file};
@@ -124,6 +125,19 @@ impl BtrfsRoot for FileRoot {
 
     fn check(&self, step: &Step) -> Result<(), RootError> {
         step.vols.iter().try_for_each(|vol| fits(vol, step.parent.as_ref()))
+    }
+
+    /// Exact, for the file was read.
+    async fn estimate(&self, request: SendRequest<'_>) -> Option<Estimate> {
+        let sent =
+            |vol: &Subvolume| self.sections.iter().find(|section| Some(section.uuid) == vol.uuid);
+        let empty = Estimate { is_whole: true, ..Estimate::default() };
+        let sections = request.vols.iter().filter_map(sent);
+        Some(sections.fold(empty, |sum, section| Estimate {
+            bytes: sum.bytes + section.bytes,
+            data: sum.data + section.data,
+            ..sum
+        }))
     }
 
     async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {

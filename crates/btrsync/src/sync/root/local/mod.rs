@@ -5,6 +5,7 @@
 
 mod digest;
 mod directory;
+mod estimate;
 mod list;
 mod locate;
 mod lock;
@@ -28,6 +29,7 @@ use super::{on_thread, start};
 use crate::btrfs::{Forest, Subvolume};
 use crate::flow::waits;
 use crate::receive::{self, Partial, ReceiveOptions, Received, StreamMeta, Unwatched};
+use crate::sync::Estimate;
 use crate::text::escaped;
 use crate::verify::{DigestOptions, Digests};
 use crate::{Cancel, Flow};
@@ -127,6 +129,16 @@ impl BtrfsRoot for LocalRoot {
     async fn partial(&self, path: &Path) -> Result<Vec<Partial>, RootError> {
         let path = path.to_path_buf();
         self.blocking(move |shared| directory::partial(shared, &path)).await
+    }
+
+    async fn estimate(&self, request: SendRequest<'_>) -> Option<Estimate> {
+        let (vols, parent) = (request.vols.to_vec(), request.parent.cloned());
+        let (clones, cancel) = (request.clones.to_vec(), request.cancel.clone());
+        let measured = self.blocking(move |shared| {
+            let sends = send::prepare(shared, &vols, parent, &clones)?;
+            Ok(estimate::measure(sends, &cancel))
+        });
+        measured.await.ok().flatten()
     }
 
     async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {

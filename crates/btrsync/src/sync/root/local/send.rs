@@ -16,8 +16,8 @@ use crate::send::{Busy, is_busy, patiently};
 #[derive(Debug)]
 pub(super) struct Sending {
     pub(super) path: PathBuf,
-    dir: File,
-    options: kernel::SendOptions,
+    pub(super) dir: File,
+    pub(super) options: kernel::SendOptions,
 }
 
 /// Opens what is to be sent, and checks that all of it still is what was listed.
