@@ -53,3 +53,4 @@ pub use btrsync_stream as stream;
 pub use cancel::Cancel;
 pub use flow::{Counter, Flow, Limit};
 pub use receive::ReceiveError;
+pub use temporary::Unfinished;

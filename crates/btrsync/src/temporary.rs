@@ -31,3 +31,45 @@ pub(crate) fn is_name(name: &OsStr, suffix: &str) -> bool {
     let id = rest.and_then(|rest| rest.strip_suffix(suffix.as_bytes()));
     id.is_some_and(|id| id.len() == 32 && id.iter().all(u8::is_ascii_hexdigit))
 }
+
+/// What a thing with such a name is a part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfinished {
+    /// The subvolume that a stream is received into.
+    Staging,
+    /// The snapshot of one that a rerun can continue from.
+    Checkpoint,
+    /// The file that a stream is dumped to.
+    Dump,
+}
+
+impl Unfinished {
+    const ALL: [(Self, &str); 3] =
+        [(Self::Staging, ".partial"), (Self::Checkpoint, ".checkpoint"), (Self::Dump, ".dump")];
+
+    /// Returns what a name is that of; nothing for one that has none of the forms, in all its bytes.
+    pub fn of(name: &OsStr) -> Option<Self> {
+        let found = Self::ALL.into_iter().find(|(_, suffix)| is_name(name, suffix));
+        found.map(|(kind, _)| kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_name_tells_what_it_is_for() {
+        for (kind, suffix) in Unfinished::ALL {
+            let name = name(Uuid::from_u128(7), suffix);
+            assert_eq!(Unfinished::of(&name), Some(kind));
+            let text = name.to_str().unwrap();
+            for other in [&text[1..], &text[..text.len() - 1], &text.replace('7', "g")] {
+                assert_eq!(Unfinished::of(OsStr::new(other)), None, "{other}");
+            }
+        }
+        for other in [".btrsync-.partial", ".btrsync-0.partial", "day", ".btrsync-", ".partial"] {
+            assert_eq!(Unfinished::of(OsStr::new(other)), None, "{other}");
+        }
+    }
+}

@@ -130,6 +130,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds, help_heading = RUN)]
     pub(crate) estimate: Duration,
 
+    /// Send also what does not seem to fit into the free space of DESTINATION
+    #[arg(long, help_heading = RUN)]
+    pub(crate) no_space_check: bool,
+
     /// Hold up to SIZE bytes of each stream in memory while the receiver is busy; K, M and G are units,
     /// 0 is none
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = amount::size, help_heading = RUN)]

@@ -38,7 +38,7 @@ pub use error::{Error, Operation, Result};
 pub use filesystem::{FsInfo, fs_info, is_btrfs, is_subvolume, sync};
 pub use info::info;
 pub use inode::{InodeTime, InodeTimes, root_times};
-pub use list::{directory_path, find, inode_path, list, path_of};
+pub use list::{directory_path, find, inode_path, list, path_of, waiting_for_cleaner};
 pub use protection::{Protection, protection, set_protection};
 pub use send::{SendOptions, max_send_version, send};
 pub use subvolume::{FIRST_SUBVOLUME, Info, Subvolume, TOP_LEVEL, Timestamp};

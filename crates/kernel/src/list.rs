@@ -106,10 +106,33 @@ pub fn inode_path(fd: impl AsFd, inode: u64) -> Result<Option<PathBuf>> {
     Ok(Directories::new(&fd).path(subvolume, inode)?.map(Path::to_path_buf))
 }
 
+/// Returns how many deleted subvolumes still wait for the cleaner to give their space back.
+///
+/// Needs `CAP_SYS_ADMIN`.
+///
+/// # Errors
+///
+/// As [`list`].
+pub fn waiting_for_cleaner(fd: impl AsFd) -> Result<usize> {
+    let (first, last) = whole(FIRST_SUBVOLUME, LAST_SUBVOLUME);
+    let mut count = 0;
+    search(fd, ROOT_TREE, first, last, |key, item| {
+        let is_root = key.kind == ROOT_ITEM && is_subvolume(key.object);
+        count += usize::from(is_root && RootItem::new(item).is_deleted());
+        Ok(())
+    })?;
+    Ok(count)
+}
+
+/// The range of what there is of the subvolumes with ids from `first` to `last`.
+fn whole(first: u64, last: u64) -> (Key, Key) {
+    (Key::new(first, ROOT_ITEM, 0), Key::new(last, ROOT_BACKREF, u64::MAX))
+}
+
 /// Reads the records of the subvolumes with ids from `first` to `last`.
 fn records(fd: impl AsFd, first: u64, last: u64) -> Result<BTreeMap<u64, Record>> {
     let mut records = BTreeMap::new();
-    let (first, last) = (Key::new(first, ROOT_ITEM, 0), Key::new(last, ROOT_BACKREF, u64::MAX));
+    let (first, last) = whole(first, last);
     search(fd, ROOT_TREE, first, last, |key, item| {
         match key.kind {
             ROOT_ITEM if is_subvolume(key.object) => add_item(&mut records, key, item),

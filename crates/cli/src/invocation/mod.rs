@@ -1,6 +1,7 @@
 //! One invocation: find both sides, and for each source plan, show, ask, check and run.
 
 pub(crate) mod check;
+mod room;
 mod verify;
 mod wait;
 
@@ -9,6 +10,7 @@ use std::time::Instant;
 
 use btrsync::Cancel;
 use btrsync::btrfs::Forest;
+use btrsync::sync::root::Space;
 use btrsync::sync::{
     BtrSync, Hooks, Outcome, Plan, ProgressTransfer, Survey, SyncOptions, Transfer, Transferring,
 };
@@ -123,12 +125,16 @@ impl Invocation<'_> {
         summary.planned += plan.steps().count();
         self.note_doubtful(&plan);
         let estimates = sync.estimate(&plan, self.args.estimate, &self.cancel).await;
-        let planned = Planned { plan: &plan, estimates: &estimates };
+        let space = self.space(target, &plan).await;
+        let planned = Planned { plan: &plan, estimates: &estimates, space };
         self.report.preview(&Preview::new(&source, target, planned, &transfer, self.args));
         plan.steps().try_for_each(|step| source.root.check(step))?;
         check::names_are_free(&plan, &transfer, target).await?;
         if plan.is_empty() && self.args.mode() != Mode::Tell {
             self.sweep(target).await;
+        }
+        if let Some(note) = room::check(estimates.total(&plan), space, self.args.mode())? {
+            self.report.note(&note);
         }
         match self.proceed(&plan)? {
             Answer::Yes => {}
@@ -149,6 +155,14 @@ impl Invocation<'_> {
             self.verify(&source, target, (&sync, &options), &outcome, summary).await?;
         }
         Ok(self.after(&outcome, &watch, summary))
+    }
+
+    /// The room at the destination, where that matters.
+    async fn space(&self, target: &Target, plan: &Plan) -> Option<Space> {
+        match self.args.no_space_check || target.dumps || plan.is_empty() {
+            true => None,
+            false => target.root.space(&target.path).await,
+        }
     }
 
     fn sync(&self, source: &Arc<Source>, target: &Target) -> (BtrSync, SyncOptions) {

@@ -140,7 +140,9 @@ impl Report for Human {
             self.say("About to sync the following subvolumes:");
             preview.steps.iter().for_each(|(step, into)| self.step(step, into));
             if let Some(total) = preview.total {
-                self.say(&format!("In all {}", size::estimate(total)));
+                let free = preview.space.map(|space| size::bytes(space.free));
+                let free = free.map(|free| format!("; {free} are free there")).unwrap_or_default();
+                self.say(&format!("In all {}{free}", size::estimate(total)));
             }
         }
     }

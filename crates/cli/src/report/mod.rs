@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use btrsync::sync::root::Space;
 use btrsync::sync::{Busy, Done, Estimate, Estimates, Job, Outcome, Plan, Step, Transfer};
 
 pub(crate) use self::json::put_path;
@@ -63,6 +64,7 @@ pub(crate) fn choose(args: &Args) -> Arc<dyn Report> {
 pub(crate) struct Planned<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) estimates: &'a Estimates,
+    pub(crate) space: Option<Space>,
 }
 
 /// A plan, with the words for it.
@@ -75,13 +77,14 @@ pub(crate) struct Preview<'a> {
     pub(crate) estimates: &'a Estimates,
     /// That of all steps together.
     pub(crate) total: Option<Estimate>,
+    pub(crate) space: Option<Space>,
 }
 
 impl<'a> Preview<'a> {
     pub(crate) fn new(
         source: &Source,
         target: &Target,
-        Planned { plan, estimates }: Planned<'a>,
+        Planned { plan, estimates, space }: Planned<'a>,
         transfer: &Transfer,
         args: &Args,
     ) -> Self {
@@ -97,6 +100,7 @@ impl<'a> Preview<'a> {
             mode: args.mode(),
             estimates,
             total: estimates.total(plan),
+            space,
         }
     }
 }

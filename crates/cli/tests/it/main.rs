@@ -29,6 +29,7 @@ mod places;
 mod progress;
 mod receive;
 mod resume;
+mod room;
 mod select;
 mod select_more;
 mod send;

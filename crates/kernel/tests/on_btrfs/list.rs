@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use btrsync_kernel::{Info, Subvolume, TOP_LEVEL, Timestamp, list};
+use btrsync_kernel::{Info, Subvolume, TOP_LEVEL, Timestamp, list, waiting_for_cleaner};
 use btrsync_testutil::btrfs::{self, Show};
 use btrsync_testutil::command::{output, program};
 use btrsync_testutil::require_btrfs;
@@ -31,6 +31,12 @@ fn line(subvolume: &Subvolume) -> Vec<u8> {
     [head.as_bytes(), prefix.as_bytes(), subvolume.path.as_os_str().as_bytes(), b"\n"].concat()
 }
 
+/// How many `btrfs` lists as deleted.
+fn pending(top: &Path) -> usize {
+    let deleted = run_btrfs(&["subvolume", "list", "-d"], top);
+    String::from_utf8(deleted).unwrap().lines().count()
+}
+
 #[test]
 fn the_list_is_that_of_btrfs_subvolume_list() {
     require_btrfs!();
@@ -38,6 +44,7 @@ fn the_list_is_that_of_btrfs_subvolume_list() {
     let top = tree.fs.path();
     let deleted = run_btrfs(&["subvolume", "list", "-d"], top);
     assert!(String::from_utf8(deleted).unwrap().contains("DELETED"), "one must be pending");
+    assert_eq!(waiting_for_cleaner(open(top)).unwrap(), pending(top));
     for (options, wanted) in [("-apcguqR", None), ("-rapcguqR", Some(true))] {
         let chosen = |s: &&Subvolume| wanted.is_none_or(|ro| s.info.read_only == ro);
         let ours: Vec<u8> = list_below(top).iter().filter(chosen).flat_map(line).collect();

@@ -108,6 +108,13 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Returns what room there is for what is received into the directory `path`; nothing where that is
+    /// not known.
+    async fn space(&self, path: &Path) -> Option<Space> {
+        let _ = path;
+        None
+    }
+
     /// Starts a send. The flow ends when the completion does.
     async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError>;
 
@@ -156,6 +163,26 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
         let _ = (flow, path, meta, options, cancel);
         Err(RootError::Unsupported { root: self.name(), operation: "replay streams" })
     }
+}
+
+/// What room there is at a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// What is free for data, in bytes.
+    pub free: u64,
+    /// Why more may fit than that, if there is a reason.
+    pub reserve: Option<Reserve>,
+}
+
+/// Why more may fit than is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reserve {
+    /// What is written is compressed.
+    Compression,
+    /// Deleted subvolumes have not given their space back yet.
+    Deleted,
+    /// An interrupted run has left something, which is continued or deleted.
+    Unfinished,
 }
 
 /// Which subvolumes a root lists.

@@ -14,7 +14,7 @@ pub mod ssh;
 
 pub use command::{CommandError, CommandRoot, Sudo};
 pub use contract::{
-    BtrfsRoot, Completion, Kind, Look, RootFactory, RootOptions, Scope, SendRequest,
+    BtrfsRoot, Completion, Kind, Look, Reserve, RootFactory, RootOptions, Scope, SendRequest, Space,
 };
 pub(crate) use dump::DumpFile;
 pub use dump::{DumpError, DumpRoot, DumpTarget, Pipeline, PipelineError};

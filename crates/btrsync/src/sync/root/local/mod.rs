@@ -13,6 +13,7 @@ mod look;
 mod open;
 mod send;
 mod skip;
+mod space;
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ use futures_util::future::join;
 
 use self::locate::Located;
 use self::lock::Locks;
-use super::contract::{BtrfsRoot, Completion, Look, RootFactory, RootOptions, SendRequest};
+use super::contract::{BtrfsRoot, Completion, Look, RootFactory, RootOptions, SendRequest, Space};
 use super::error::RootError;
 use super::{on_thread, start};
 use crate::btrfs::{Forest, Subvolume};
@@ -139,6 +140,11 @@ impl BtrfsRoot for LocalRoot {
             Ok(estimate::measure(sends, &cancel))
         });
         measured.await.ok().flatten()
+    }
+
+    async fn space(&self, path: &Path) -> Option<Space> {
+        let path = path.to_path_buf();
+        self.blocking(move |shared| Ok(space::space(shared, &path))).await.ok().flatten()
     }
 
     async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {
