@@ -52,6 +52,11 @@ impl Unfinished {
         let found = Self::ALL.into_iter().find(|(_, suffix)| is_name(name, suffix));
         found.map(|(kind, _)| kind)
     }
+
+    /// Returns whether it is a subvolume, and not a file.
+    pub fn is_subvolume(self) -> bool {
+        self != Self::Dump
+    }
 }
 
 #[cfg(test)]

@@ -89,6 +89,9 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
             "run the same command again; it plans with what is there now"
         }
         RootError::Writable { .. } => "make it read-only again, or snapshot it, and run again",
+        RootError::Remove { .. } if error.raw_os_error() == Some(ENOTEMPTY) => {
+            "see what is in it; 'btrfs subvolume delete' removes it, after what is nested in it"
+        }
         RootError::Locked { .. } => "wait for the other run to end, or give --wait",
         RootError::Command(error) => return by_command(error),
         RootError::Receive(error) => return by_receive(error),
@@ -112,6 +115,8 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+const ENOTEMPTY: i32 = 39;
 
 /// Whether an errno is what a send keeps getting whose source is in use.
 fn is_busy(errno: Option<i32>) -> bool {

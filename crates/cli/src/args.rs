@@ -42,6 +42,7 @@ Other commands, each with its own --help (a SOURCE of that name is written ./sen
   btrsync receive    receive them, as 'btrfs receive'
   btrsync inspect    show what a stream holds
   btrsync verify     compare copies in full with their sources
+  btrsync clean      remove what interrupted runs have left
 
 Exit codes:
   0 done, or nothing to do    1 failed, or declined    2 wrong usage
@@ -206,7 +207,7 @@ impl Args {
     }
 }
 
-fn wait(text: &str) -> Result<Wait, String> {
+pub(crate) fn wait(text: &str) -> Result<Wait, String> {
     match text {
         "forever" => Ok(Wait::Forever),
         text => Ok(Wait::For(seconds(text)?)),

@@ -21,6 +21,7 @@ mod shared_args;
 mod signals;
 mod size;
 mod target;
+mod waiting;
 
 use clap::Parser;
 

@@ -39,6 +39,11 @@ impl Place {
         self.host.is_none() && self.look.kind == Kind::File
     }
 
+    /// Whether it is on this machine.
+    pub(crate) fn is_here(&self) -> bool {
+        self.host.is_none()
+    }
+
     pub(crate) fn is_directory(&self) -> bool {
         matches!(self.look.kind, Kind::Directory | Kind::Subvolume)
     }

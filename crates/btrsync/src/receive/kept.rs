@@ -19,7 +19,7 @@ use super::checkpoint::{Checkpoint, Origin};
 use super::error::ReceiveError;
 use super::meta::Partial;
 use super::stage::{Identity, is_staging_name};
-use crate::temporary;
+use crate::{Unfinished, temporary};
 
 /// The end of the name of a checkpoint.
 pub(super) const CHECKPOINT: &str = ".checkpoint";
@@ -46,7 +46,7 @@ pub(crate) struct Left {
 
 /// Returns whether a name is one that only a part of an unfinished receive has.
 pub(crate) fn is_unfinished(name: &OsStr) -> bool {
-    is_staging_name(name) || temporary::is_name(name, CHECKPOINT)
+    Unfinished::of(name).is_some_and(Unfinished::is_subvolume)
 }
 
 /// Looks at what interrupted runs have left in a directory.

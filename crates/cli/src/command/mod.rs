@@ -1,9 +1,10 @@
-//! The commands beside the sync: `send`, `receive` and `inspect`, usable in place of the originals, and
-//! `verify`.
+//! The commands beside the sync: `send`, `receive` and `inspect`, usable in place of the originals,
+//! `verify` and `clean`.
 //!
 //! The first word decides. A SOURCE of such a name is still reached as `./send`, and only the very word
 //! counts, so no path and no option is ever taken for a command.
 
+mod clean;
 mod inspect;
 mod receive;
 mod send;
@@ -24,6 +25,7 @@ use crate::signals::{self, Interrupted};
 /// Runs the command that the first argument names; nothing where it names none.
 pub(crate) fn run(mut args: impl Iterator<Item = OsString>) -> Option<Exit> {
     let run: fn(Vec<OsString>) -> Exit = match args.next()?.to_str()? {
+        "clean" => |args| parsed(args, "btrsync clean", clean::main),
         "inspect" => |args| parsed(args, "btrsync inspect", inspect::main),
         "receive" => |args| parsed(args, "btrsync receive", receive::main),
         "send" => |args| parsed(args, "btrsync send", send::main),
@@ -75,6 +77,7 @@ mod tests {
 
     #[test]
     fn the_definitions_are_sound() {
+        super::clean::Args::command().debug_assert();
         super::inspect::Args::command().debug_assert();
         super::receive::Args::command().debug_assert();
         super::send::Args::command().debug_assert();

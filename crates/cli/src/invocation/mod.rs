@@ -3,7 +3,6 @@
 pub(crate) mod check;
 mod room;
 mod verify;
-mod wait;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,6 +25,7 @@ use crate::report::{self, Planned, Preview, Report, Summary};
 use crate::select::Source;
 use crate::signals::{self, Interrupted};
 use crate::target::Target;
+use crate::waiting::until_free;
 
 /// Runs the program and returns its exit code.
 pub(crate) fn main(args: &Args) -> Exit {
@@ -144,7 +144,11 @@ impl Invocation<'_> {
             }
             Answer::Skip => return Ok(Next::Source),
         }
-        self.lock(target).await?;
+        let note = |text: &str| self.report.note(text);
+        until_free(self.args.wait, &self.cancel, note, async || {
+            target.root.lock(&target.path).await
+        })
+        .await?;
         // Another run may have sent some of it until we got the lock.
         let later = sync.plan_between(&src, &target.root.list().await?, &options);
         let plan = plan.without_done(&later);

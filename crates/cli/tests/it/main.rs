@@ -9,6 +9,7 @@ mod bad_moment;
 mod bad_name;
 mod bad_source;
 mod busy;
+mod clean;
 mod doubt;
 mod dump;
 mod dump_ends;

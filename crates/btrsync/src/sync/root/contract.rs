@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::error::RootError;
+use super::leftover::Leftover;
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{Checkpoints, Partial, Prefix, Received, StreamMeta};
 use crate::sync::Estimate;
@@ -117,6 +118,29 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
 
     /// Starts a send. The flow ends when the completion does.
     async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError>;
+
+    /// Finds what interrupted runs have left in the directory `path`, and of subvolumes also what is in
+    /// those below it.
+    ///
+    /// # Errors
+    ///
+    /// [`RootError::Locked`] where a run is at work in one of the directories: what it is making looks the
+    /// same. [`RootError::Unsupported`] where this root cannot find out.
+    async fn leftovers(&self, path: &Path) -> Result<Vec<Leftover>, RootError> {
+        let _ = path;
+        Err(RootError::Unsupported { root: self.name(), operation: "find what runs have left" })
+    }
+
+    /// Removes what [`BtrfsRoot::leftovers`] has found, if it still is that.
+    ///
+    /// # Errors
+    ///
+    /// As [`BtrfsRoot::leftovers`]; [`RootError::Vanished`] or [`RootError::Replaced`] where it is not there
+    /// any more.
+    async fn remove(&self, left: &Leftover) -> Result<(), RootError> {
+        let _ = left;
+        Err(RootError::Unsupported { root: self.name(), operation: "remove what runs have left" })
+    }
 
     /// Starts to receive the streams of a flow into the directory `path`.
     ///

@@ -99,6 +99,14 @@ pub enum RootError {
         /// What the kernel says.
         source: kernel::Error,
     },
+    /// What an interrupted run has left cannot be removed.
+    #[error("cannot remove {}: {source}", escaped(path))]
+    Remove {
+        /// The path.
+        path: PathBuf,
+        /// What the kernel says.
+        source: kernel::Error,
+    },
     /// A directory cannot be created.
     #[error("cannot create the directory {}: {source}", escaped(path))]
     CreateDirectory {
@@ -216,9 +224,10 @@ impl RootError {
             | Self::Lock { source, .. }
             | Self::StreamPipe { source, .. }
             | Self::System { source, .. } => source.raw_os_error(),
-            Self::List { source, .. } | Self::Show { source, .. } | Self::Send { source, .. } => {
-                source.raw_os_error()
-            }
+            Self::List { source, .. }
+            | Self::Show { source, .. }
+            | Self::Send { source, .. }
+            | Self::Remove { source, .. } => source.raw_os_error(),
             Self::Command(error) => error.raw_os_error(),
             Self::Receive(error) => error.raw_os_error(),
             Self::Dump(error) => error.raw_os_error(),

@@ -8,6 +8,7 @@ mod contract;
 pub mod dump;
 mod error;
 pub mod file;
+mod leftover;
 pub mod local;
 mod scoped;
 pub mod ssh;
@@ -20,6 +21,7 @@ pub(crate) use dump::DumpFile;
 pub use dump::{DumpError, DumpRoot, DumpTarget, Pipeline, PipelineError};
 pub use error::RootError;
 pub use file::FileRoot;
+pub use leftover::Leftover;
 pub use local::LocalRoot;
 pub use ssh::{BadAddress, Ssh, SshAddress, SshOptions};
 

@@ -8,6 +8,7 @@ mod channel;
 mod directory;
 mod error;
 mod greeting;
+mod leftovers;
 mod link;
 mod list;
 mod lock;
@@ -38,6 +39,7 @@ use self::script::Script;
 pub use self::sudo::Sudo;
 use super::contract::{BtrfsRoot, Completion, Look, RootOptions, SendRequest};
 use super::error::RootError;
+use super::leftover::Leftover;
 use super::{on_thread, scoped, start};
 use crate::Flow;
 use crate::btrfs::{Forest, Subvolume};
@@ -273,6 +275,16 @@ impl BtrfsRoot for CommandRoot {
     async fn sweep(&self, path: &Path) -> Result<(), RootError> {
         let path = path.to_path_buf();
         self.blocking(move |shared| shared.sweep(&path)).await
+    }
+
+    async fn leftovers(&self, path: &Path) -> Result<Vec<Leftover>, RootError> {
+        let path = path.to_path_buf();
+        self.blocking(move |shared| shared.find_leftovers(&path)).await
+    }
+
+    async fn remove(&self, left: &Leftover) -> Result<(), RootError> {
+        let left = left.clone();
+        self.blocking(move |shared| shared.remove_leftover(&left)).await
     }
 
     async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {

@@ -16,8 +16,9 @@ use rustix::fs::{
 use rustix::io::Errno;
 use uuid::Uuid;
 
+use super::super::leftover::Leftover;
 use super::error::DumpError;
-use crate::temporary;
+use crate::{Unfinished, temporary};
 
 const SUFFIX: &str = ".dump";
 /// Of a file that holds a plain stream, and so can be continued.
@@ -104,6 +105,34 @@ impl<'a> DumpFile<'a> {
     /// Leaves it for the run that dumps the same subvolume again.
     pub(super) fn keep(mut self) {
         self.kept = true;
+    }
+
+    /// Finds the temporary files of dead runs in a directory that is at `below` of its root.
+    pub(crate) fn leftovers(
+        dir: &File,
+        path: &Path,
+        below: &Path,
+    ) -> Result<Vec<Leftover>, DumpError> {
+        let entries = Dir::read_from(dir).map_err(|error| io("read", path.to_path_buf(), error))?;
+        let mut found = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| io("read", path.to_path_buf(), error))?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if let Some(file) = temporary::is_name(name, SUFFIX).then(|| abandoned(dir, name)) {
+                found.extend(file.map(|file| leftover(&file, below.join(name))));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes the temporary file of a dead run.
+    pub(crate) fn remove_leftover(dir: &File, path: &Path, name: &OsStr) -> Result<(), DumpError> {
+        let failed = |error| io("remove the leftover", path.join(name), error);
+        let is_one = temporary::is_name(name, SUFFIX);
+        let file = abandoned(dir, name).filter(|_| is_one).ok_or(failed(Errno::NOENT))?;
+        let removed = unlinkat(dir, name, AtFlags::empty()).map_err(failed);
+        drop(file);
+        removed
     }
 
     /// Returns a handle to write with.
@@ -225,9 +254,27 @@ fn abandoned(dir: &File, suffix: &str) -> rustix::io::Result<Vec<OsString>> {
 
 /// Whether nobody writes a temporary file any more.
 fn is_abandoned(dir: &File, name: &OsStr) -> bool {
+    abandoned(dir, name).is_some()
+}
+
+/// Opens and locks a temporary file that nobody writes any more; nothing where it is no file.
+fn abandoned(dir: &File, name: &OsStr) -> Option<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = openat(dir, name, flags, Mode::empty());
-    file.is_ok_and(|file| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok())
+    let file = File::from(openat(dir, name, flags, Mode::empty()).ok()?);
+    let is_file = file.metadata().is_ok_and(|found| found.is_file());
+    let free = is_file && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+    free.then_some(file)
+}
+
+fn leftover(file: &File, path: PathBuf) -> Leftover {
+    let found = file.metadata().ok();
+    Leftover {
+        path,
+        kind: Unfinished::Dump,
+        made: found.as_ref().and_then(|found| found.modified().ok()),
+        bytes: found.map(|found| found.len()),
+        subvolume: None,
+    }
 }
 
 #[cfg(test)]

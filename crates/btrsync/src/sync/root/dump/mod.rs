@@ -29,7 +29,8 @@ pub use self::pipeline::{Pipeline, PipelineError};
 use self::stages::Stages;
 use super::contract::{BtrfsRoot, Completion, Kind, Look, RootFactory, RootOptions, SendRequest};
 use super::error::RootError;
-use super::{local, start};
+use super::leftover::Leftover;
+use super::{local, on_thread, start};
 use crate::Flow;
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{Checkpoints, Received, StreamMeta};
@@ -159,6 +160,30 @@ impl BtrfsRoot for DumpRoot {
 
     async fn send(&self, _: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {
         Err(self.unsupported("send"))
+    }
+
+    /// Only files: what is received elsewhere is not this root's.
+    async fn leftovers(&self, path: &Path) -> Result<Vec<Leftover>, RootError> {
+        let DumpTarget::Directory { path: base, .. } = &self.sink.target else {
+            return Ok(Vec::new());
+        };
+        let (full, path) = (base.join(path), path.to_path_buf());
+        on_thread(move || Ok(DumpFile::leftovers(&directory::open(&full, false)?, &full, &path)?))
+            .await
+    }
+
+    async fn remove(&self, left: &Leftover) -> Result<(), RootError> {
+        let DumpTarget::Directory { path: base, .. } = &self.sink.target else {
+            return Err(self.unsupported("remove what runs have left"));
+        };
+        let full = base.join(&left.path);
+        on_thread(move || {
+            let (Some(above), Some(name)) = (full.parent(), full.file_name()) else {
+                return Err(RootError::Vanished { path: full });
+            };
+            Ok(DumpFile::remove_leftover(&directory::open(above, false)?, above, name)?)
+        })
+        .await
     }
 
     async fn receive(

@@ -22,16 +22,34 @@ impl Locks {
         let failed = |source| RootError::Lock { path: path.to_path_buf(), source };
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = identity(dir).map_err(failed)?;
-        for lock in held.iter() {
-            if identity(lock.dir()).map_err(failed)? == wanted {
-                return Ok(());
-            }
+        if holds(&held, wanted).map_err(failed)? {
+            return Ok(());
         }
         let lock = take(dir.try_clone().map_err(failed)?, path)?;
         sweep(dir, path)?;
         held.push(lock);
         Ok(())
     }
+
+    /// Locks a directory for as long as the result lives, and removes nothing; no lock is returned where
+    /// this root has it anyway.
+    pub(super) fn borrow(&self, dir: &File, path: &Path) -> Result<Option<Lock>, RootError> {
+        let failed = |source| RootError::Lock { path: path.to_path_buf(), source };
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match holds(&held, identity(dir).map_err(failed)?).map_err(failed)? {
+            true => Ok(None),
+            false => take(dir.try_clone().map_err(failed)?, path).map(Some),
+        }
+    }
+}
+
+fn holds(held: &[Lock], wanted: (u64, u64)) -> io::Result<bool> {
+    for lock in held {
+        if identity(lock.dir())? == wanted {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn take(dir: File, path: &Path) -> Result<Lock, RootError> {

@@ -6,6 +6,7 @@
 mod digest;
 mod directory;
 mod estimate;
+mod leftovers;
 mod list;
 mod locate;
 mod lock;
@@ -26,6 +27,7 @@ use self::locate::Located;
 use self::lock::Locks;
 use super::contract::{BtrfsRoot, Completion, Look, RootFactory, RootOptions, SendRequest, Space};
 use super::error::RootError;
+use super::leftover::Leftover;
 use super::{on_thread, start};
 use crate::btrfs::{Forest, Subvolume};
 use crate::flow::waits;
@@ -182,6 +184,16 @@ impl BtrfsRoot for LocalRoot {
             let received = receive::receive(flow, &into, &meta, options, &mut Unwatched);
             received.map_err(RootError::from)
         })
+    }
+
+    async fn leftovers(&self, path: &Path) -> Result<Vec<Leftover>, RootError> {
+        let path = path.to_path_buf();
+        self.blocking(move |shared| leftovers::find(shared, &path)).await
+    }
+
+    async fn remove(&self, left: &Leftover) -> Result<(), RootError> {
+        let left = left.clone();
+        self.blocking(move |shared| leftovers::remove(shared, &left)).await
     }
 
     async fn digest(
