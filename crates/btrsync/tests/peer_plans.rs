@@ -5,7 +5,7 @@
 
 mod notation;
 
-use btrsync::btrfs::Subvolume;
+use btrsync::btrfs::{Forest, Subvolume};
 use btrsync::sync::{Hooks, Step};
 use notation::{Case, case, name};
 
@@ -42,9 +42,17 @@ impl<'a> Asked<'a> {
         let hooks = Hooks::default()
             .target(move |vol| !is_in(&skipped, vol))
             .check(move |vol, _| !is_in(&refused, vol));
-        let case = case(self.get("source"), self.get("dest")).hooks(hooks);
+        let mut case = case(self.get("source"), self.get("dest")).hooks(hooks);
+        case.source = unchanged(self.get("source"));
         if self.get("existing") == "yes" { case.transfer_existing() } else { case }
     }
+}
+
+/// The peer looks at no transactions: to it nothing was changed after snapshots of it were taken.
+fn unchanged(source: &str) -> Forest {
+    let vols = notation::side(source).into_iter();
+    let vols = vols.map(|vol| Subvolume { otransid: vol.ctransid.max(Some(100)), ..vol });
+    Forest::new(vols.collect(), |vol| vol.read_only)
 }
 
 fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {

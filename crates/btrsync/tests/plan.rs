@@ -38,6 +38,31 @@ fn cow_parents() {
         ("a1<dead ro; a2<dead ro; b<gone ro; a3<dead ro", "a1 a2<a1 b a3<a2"),
         // So it is with those of a snapshot of a deleted one; the Python btrsync loses this relation.
         ("a<dead ro; B<dead; b<B ro", "a b<a"),
+        // What was changed after it was taken is a branch, no ancestor of its younger siblings, but a
+        // descendant of the older ones that were not.
+        ("a1<dead ro changed; a2<dead ro", "a1 a2"),
+        ("a1<dead ro; b<dead ro changed; a2<dead ro", "a1 b<a1 a2<a1"),
+        ("A; a1<A ro changed; a2<A ro", "a1 a2"),
+        ("a<dead ro changed; B<dead; b<B ro", "a b"),
+        // So is what was received on a parent that no longer exists.
+        ("a<dead ro =o; b<dead ro =p; c<dead ro =q", "a b c"),
+        // What was taken of a branch descends from it, not from what it is beside.
+        (
+            "a<dead ro =o; b<dead ro =p; c<a ro later; d<b ro =q later; e<a ro later",
+            "a b c<a d<b e<a",
+        ),
+        ("a<dead ro =o; b<dead ro =p; C<a later; c<C ro later", "a b c<a"),
+        ("a<dead ro =o; c<gone ro later; d<gone ro later", "a c d<c"),
+        // A subvolume that was changed after a snapshot was taken of it is no ancestor of that.
+        ("a ro changed; b<a ro", "a b"),
+        ("a ro changed; b<a ro; c<a ro later", "a b c<a"),
+        ("A ro changed; a1<A ro; a2<A ro", "A a1 a2<a1"),
+        ("o ro; A<o ro changed; a1<A ro", "o A<o a1<o"),
+        // The tree tells as much where it was not touched; what is not known could be anything.
+        ("a1<dead ro mute; a2<dead ro", "a1 a2<a1"),
+        ("a1<dead ro dumb; a2<dead ro", "a1 a2"),
+        ("a1<dead ro; x<dead ro dumb; a2<dead ro", "a1 x<a1 a2<a1"),
+        ("a ro dumb; b<a ro; c<a ro later", "a b c<a"),
         // Nothing to go by.
         ("a ro; b ro", "a b"),
         ("A; B; a<A ro", "a"),
@@ -90,8 +115,8 @@ const PLANS: &[(&str, &str, &str)] = &[
     ("a ro =o", "x =o ro", ""),
     ("A; a<A ro; b<A ro", "a ro", "[b incr a]"),
     ("A; a<A ro; b<A ro", "x =a ro", "[b incr a]"),
-    ("A; a<A ro =x; b<A ro", "x ro", "[b incr a]"),
-    ("A; a<A ro =o; b<A ro", "x =o ro", "[b incr a]"),
+    ("a ro =x; b<a ro later", "x ro", "[b incr a]"),
+    ("a ro =o; b<a ro later", "x =o ro", "[b incr a]"),
     // A writable copy is no equal.
     ("A; a<A ro; b<A ro", "x =a", "[a full] | [b incr a]"),
     // Others' data is no equal.
@@ -195,17 +220,17 @@ fn a_batch_joins_the_same_parent_and_directory() {
 
 #[test]
 fn a_parent_of_another_generation_is_not_used_and_the_reason_says_so() {
-    let changed = case("A; a1<A ro changed; a2<A ro", "+a1");
-    changed.expect("[a2 full]");
-    changed.expect_reasons(
+    let other = case("A; a1<A ro changed; a2<a1 ro later", "+a1");
+    other.expect("[a2 full]");
+    other.expect_reasons(
         "the destination's copy of a1 cannot be its parent: one of the two was changed since it \
          was received",
     );
-    case("A; a1<A ro; a2<A ro changed; a3<A ro", "+a1; +a2").expect("[a3 incr a1]");
-    case("A; a1<A ro =o; a2<A ro", "x =o ro old").expect("[a2 full]");
+    case("A; a1<A ro; a2<a1 ro changed; a3<a2 ro later", "+a1; +a2").expect("[a3 incr a1]");
+    case("a1 ro =o; a2<a1 ro later", "x =o ro old").expect("[a2 full]");
     // Of two equals at the destination one suffices.
-    case("A; a1<A ro =o; a2<A ro", "x =o ro old; y =o ro").expect("[a2 incr a1]");
-    case("A; a1<A ro =o; a2<A ro", "y =o ro; x =o ro old").expect("[a2 incr a1]");
+    case("a1 ro =o; a2<a1 ro later", "x =o ro old; y =o ro").expect("[a2 incr a1]");
+    case("a1 ro =o; a2<a1 ro later", "y =o ro; x =o ro old").expect("[a2 incr a1]");
     // It is there all the same: it is not sent again.
     case("a1 ro changed", "+a1").expect("");
     // A side that does not tell is believed.
@@ -213,9 +238,17 @@ fn a_parent_of_another_generation_is_not_used_and_the_reason_says_so() {
 }
 
 #[test]
+fn siblings_of_a_deleted_received_parent_are_not_each_others_parents() {
+    case("a<dead ro =o; b<dead ro =p", "").expect("[a full] [b full]");
+    case("a<dead ro =o; b<dead ro =p", "x =o ro").expect("[b full]");
+    // The older of two snapshots of a live subvolume can be, also where the younger was changed.
+    case("a<dead ro; b<dead ro changed; c<dead ro", "").expect("[a full] | [b incr a] [c incr a]");
+}
+
+#[test]
 fn a_copy_under_another_uuid_is_not_used() {
     // The stream would name o, and at the destination nothing carries that.
-    let case = case("A; a1<A ro =o; a2<A ro", "x =a1 ro");
+    let case = case("a1 ro =o; a2<a1 ro later", "x =a1 ro");
     case.expect("[a2 full]");
     case.expect_reasons(
         "the destination's copy of a1 cannot be its parent: it carries another received UUID",
@@ -241,7 +274,7 @@ fn every_reason_in_words() {
 
 #[test]
 fn the_problem_told_is_that_of_the_nearest_ancestor_that_has_one() {
-    let case = case("A; a1<A ro changed; a2<A ro changed; a3<A ro; a4<A ro", "+a1; +a2");
+    let case = case("a1 ro changed; a2<a1 ro changed; a3<a2 ro later; a4<a3 ro later", "+a1; +a2");
     let hooks = Hooks::default().target(|vol| is(vol, "a4"));
     case.hooks(hooks).expect_reasons(
         "the destination's copy of a2 cannot be its parent: one of the two was changed since it \

@@ -1,10 +1,15 @@
 //! The copy-on-write forest of one side, and the difference between two.
 //!
-//! The hazard is data that lies: UUIDs that point in a circle, twice, or to nothing. A relation is
-//! believed only towards an older subvolume (a smaller id), so that every walk ends, and all of it is
-//! loops over arrays, so that a chain of 100,000 snapshots is no deeper than one.
+//! The hazard is an ancestor that is none. An increment from anything but an earlier state of the same data
+//! can be silently wrong: send does not see what was truncated on a branch (Linux 6.18). So a subvolume
+//! counts as an ancestor only where its transaction ids show that nothing in it was changed after the
+//! descendant went its own way.
+//!
+//! And data can lie: UUIDs that point in a circle, twice, or to nothing. A relation is believed only
+//! towards an older subvolume (a smaller id), so that every walk ends, and all of it is loops over arrays,
+//! so that a chain of 100,000 snapshots is no deeper than one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -22,6 +27,8 @@ use super::{Key, KeyFn, Subvolume};
 ///     uuid: Some(Uuid::from_u128(id.into())),
 ///     parent_uuid: Some(Uuid::from_u128(of)),
 ///     read_only: true,
+///     otransid: Some(id),
+///     ctransid: Some(id),
 ///     ..Subvolume::default()
 /// };
 /// // Two snapshots of a subvolume that no longer exists: the newer descends from the older.
@@ -31,6 +38,9 @@ use super::{Key, KeyFn, Subvolume};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Forest {
+    /// What is not eligible, but takes part in finding relations.
+    left_out: Vec<Subvolume>,
+    in_doubt: Vec<u64>,
     vols: Vec<Subvolume>,
     parents: Vec<Option<usize>>,
     children: Vec<Vec<usize>>,
@@ -40,24 +50,29 @@ pub struct Forest {
 impl Forest {
     /// Builds the forest of those subvolumes that are eligible.
     ///
-    /// The COW parent of a subvolume is the one that it is a snapshot of, if that is eligible; else
-    /// the newest older eligible snapshot of the same subvolume; else the COW parent of that
-    /// subvolume. What is not eligible takes part in finding relations, and is then left out.
+    /// The COW parent of a subvolume is the one that it is a snapshot of, if that is eligible and was not
+    /// changed since; else the newest older eligible snapshot of the same subvolume that was never
+    /// changed; else the COW parent of that subvolume. What is not eligible takes part in finding
+    /// relations, and is then left out.
     pub fn new(mut vols: Vec<Subvolume>, eligible: impl Fn(&Subvolume) -> bool) -> Self {
         vols.sort_by_key(|vol| vol.id);
         vols.dedup_by_key(|vol| vol.id);
         let eligible: Vec<bool> = vols.iter().map(eligible).collect();
-        let parents = cow_parents(&vols, &eligible);
-        Self::keep(vols, &eligible, &parents)
+        let relations = Relations::find(&vols, &eligible);
+        Self::keep(vols, &eligible, relations)
     }
 
     /// Leaves out what is not eligible; COW parents are eligible by construction.
-    fn keep(vols: Vec<Subvolume>, eligible: &[bool], parents: &[Option<usize>]) -> Self {
-        let mut forest = Self::default();
+    fn keep(vols: Vec<Subvolume>, eligible: &[bool], relations: Relations) -> Self {
+        let mut forest = Self { in_doubt: relations.in_doubt, ..Self::default() };
         let mut kept = vec![None; vols.len()];
-        for (old, vol) in vols.into_iter().enumerate().filter(|(old, _)| eligible[*old]) {
-            kept[old] = Some(forest.vols.len());
-            forest.push(vol, parents[old].and_then(|parent| kept[parent]));
+        for (old, vol) in vols.into_iter().enumerate() {
+            if eligible[old] {
+                kept[old] = Some(forest.vols.len());
+                forest.push(vol, relations.parents[old].and_then(|parent| kept[parent]));
+            } else {
+                forest.left_out.push(vol);
+            }
         }
         forest
     }
@@ -93,13 +108,21 @@ impl Forest {
         self.by_id.get(&id).map(|index| &self.vols[*index])
     }
 
-    /// Takes over what is newly known of subvolumes; relations stay as they are.
+    /// Takes over what is newly known of subvolumes, and finds the relations anew.
     pub(crate) fn update(&mut self, vols: Vec<Subvolume>) {
+        let Self { vols: mut all, left_out, by_id, .. } = std::mem::take(self);
         for vol in vols {
-            if let Some(index) = self.by_id.get(&vol.id) {
-                self.vols[*index] = vol;
+            if let Some(index) = by_id.get(&vol.id) {
+                all[*index] = vol;
             }
         }
+        all.extend(left_out);
+        *self = Self::new(all, |vol| by_id.contains_key(&vol.id));
+    }
+
+    /// Returns those that would be COW parents if it were known that they were not changed.
+    pub(crate) fn in_doubt(&self) -> impl Iterator<Item = &Subvolume> {
+        self.in_doubt.iter().filter_map(|id| self.get(*id))
     }
 
     /// Returns the roots of the hierarchies: the subvolumes without a COW parent, in id order.
@@ -173,28 +196,84 @@ impl Forest {
     }
 }
 
-/// Finds the COW parent of each subvolume; `vols` are in id order.
-fn cow_parents(vols: &[Subvolume], eligible: &[bool]) -> Vec<Option<usize>> {
-    let mut older: HashMap<Uuid, usize> = HashMap::new();
-    let mut newest_snapshot: HashMap<Uuid, usize> = HashMap::new();
-    let mut parents: Vec<Option<usize>> = Vec::with_capacity(vols.len());
-    for (index, vol) in vols.iter().enumerate() {
-        let parent = vol.parent_uuid.and_then(|origin| {
-            let origin_index = older.get(&origin).copied();
-            origin_index
-                .filter(|index| eligible[*index])
-                .or_else(|| newest_snapshot.get(&origin).copied())
-                .or_else(|| origin_index.and_then(|index| parents[index]))
-        });
-        parents.push(parent);
-        if let Some(origin) = vol.parent_uuid.filter(|_| eligible[index]) {
-            newest_snapshot.insert(origin, index);
+/// The COW parent of each subvolume, and what could be one if more were known of it.
+struct Relations {
+    parents: Vec<Option<usize>>,
+    in_doubt: Vec<u64>,
+}
+
+impl Relations {
+    /// Finds them among `vols`, which are in id order.
+    fn find(vols: &[Subvolume], eligible: &[bool]) -> Self {
+        let mut search = Search { vols, eligible, ..Search::default() };
+        for (index, vol) in vols.iter().enumerate() {
+            let parent = vol.parent_uuid.and_then(|origin| search.parent(vol, origin));
+            search.parents.push(parent);
+            search.pass(index, vol);
+        }
+        let mut in_doubt: Vec<u64> = search.in_doubt.into_iter().collect();
+        in_doubt.sort_unstable();
+        Self { parents: search.parents, in_doubt }
+    }
+}
+
+/// What is known of the subvolumes before one of them, while relations are found.
+#[derive(Default)]
+struct Search<'a> {
+    vols: &'a [Subvolume],
+    eligible: &'a [bool],
+    older: HashMap<Uuid, usize>,
+    /// By origin, the newest snapshot that was never changed.
+    newest_snapshot: HashMap<Uuid, usize>,
+    /// By origin, the newest snapshot after that of which it is not known.
+    perhaps: HashMap<Uuid, usize>,
+    parents: Vec<Option<usize>>,
+    in_doubt: HashSet<u64>,
+}
+
+impl Search<'_> {
+    fn parent(&mut self, vol: &Subvolume, origin: Uuid) -> Option<usize> {
+        let at = self.older.get(&origin).copied();
+        if let Some(at) = at.filter(|at| self.eligible[*at]) {
+            match is_unchanged(&self.vols[at], vol.otransid) {
+                Some(true) => return Some(at),
+                Some(false) => {}
+                None => drop(self.in_doubt.insert(self.vols[at].id)),
+            }
+        }
+        self.in_doubt.extend(self.perhaps.remove(&origin).map(|at| self.vols[at].id));
+        let sibling = self.newest_snapshot.get(&origin).copied();
+        sibling.or_else(|| at.and_then(|at| self.parents[at]))
+    }
+
+    /// Notes what a subvolume can be to those after it.
+    fn pass(&mut self, index: usize, vol: &Subvolume) {
+        if let Some(origin) = vol.parent_uuid.filter(|_| self.eligible[index]) {
+            // What was received on a parent was changed after it was taken from that.
+            let unchanged = is_unchanged(vol, vol.otransid);
+            match unchanged.or(vol.received_uuid.map(|_| false)) {
+                Some(true) => {
+                    self.newest_snapshot.insert(origin, index);
+                    self.perhaps.remove(&origin);
+                }
+                Some(false) => {}
+                None => drop(self.perhaps.insert(origin, index)),
+            }
         }
         if let Some(uuid) = vol.uuid {
-            older.entry(uuid).or_insert(index);
+            self.older.entry(uuid).or_insert(index);
         }
     }
-    parents
+}
+
+/// Whether nothing in a subvolume was changed after a transaction; `None` where its side does not tell.
+///
+/// Snapshots are taken at the end of a transaction, so what changed in the same one is in them.
+fn is_unchanged(vol: &Subvolume, since: Option<u64>) -> Option<bool> {
+    let since = since?;
+    // What changes a file also changes the tree.
+    let tree_unchanged = vol.generation.filter(|last| *last <= since).map(|_| true);
+    vol.ctransid.map(|last| last <= since).or(tree_unchanged)
 }
 
 /// One equal is the rule. Where thousands carry one received UUID, as snapshots of a received subvolume

@@ -2,8 +2,9 @@
 //!
 //! Some roots list less than they could tell, for it would take a question for each subvolume. But a
 //! parent that was changed since it was received makes silently wrong data; so what a plan relies
-//! on is asked for, and planned with again. That takes three more rounds at most, however many
-//! subvolumes there are, and only the last, after two plans were wrong, asks for more than a plan needs.
+//! on is asked for, and planned with again. That takes four more rounds at most, however many
+//! subvolumes there are: one for what could be an ancestor, and three for parents, of which only the
+//! last, after two plans were wrong, asks for more than a plan needs.
 
 use std::collections::HashSet;
 
@@ -63,6 +64,7 @@ impl BtrSync {
         let plan = self.plan_between(&src, &dst, options);
         let mut survey = Survey { src, dst, plan };
         let mut asked = Asked::default();
+        self.settle_relations(&mut survey, &mut asked, options).await?;
         for wanted in ROUNDS {
             // A plan that relies on nothing unknown stands.
             if asked.left(&survey, &diff, Wanted::Parents).is_empty() {
@@ -74,6 +76,24 @@ impl BtrSync {
             survey.plan = self.plan_between(&survey.src, &survey.dst, options);
         }
         Ok(survey)
+    }
+
+    /// Asks for what the source's relations depend on, unless nothing is to be sent anyway.
+    async fn settle_relations(
+        &self,
+        survey: &mut Survey,
+        asked: &mut Asked,
+        options: &SyncOptions,
+    ) -> Result<(), RootError> {
+        let src: Vec<Subvolume> = survey.src.in_doubt().cloned().collect();
+        if survey.plan.is_empty() || src.is_empty() {
+            return Ok(());
+        }
+        let questions = Questions { src, ..Questions::default() };
+        asked.add(&questions);
+        self.ask(survey, questions).await?;
+        survey.plan = self.plan_between(&survey.src, &survey.dst, options);
+        Ok(())
     }
 
     async fn ask(&self, survey: &mut Survey, questions: Questions) -> Result<(), RootError> {

@@ -9,8 +9,10 @@
 //! - `ro`: read-only, which makes it eligible;
 //! - `=NAME`: received from the subvolume of that name;
 //! - `changed`: changed after its creation (and after it was received anywhere);
+//! - `later`: created after the changes of others, also those by which they were received (and `later later` after those);
 //! - `old`: received at an earlier generation than the others;
-//! - `mute`: its side tells no transactions.
+//! - `mute`: its side tells no more of its transactions than that nothing was changed since its creation;
+//! - `dumb`: nor that, for its tree was changed since.
 //!
 //! The name stands for the UUID. At the destination, `+NAME` is a fresh copy of that source volume.
 //! A plan is `[a2 incr a1] [b full]`, with `|` between groups.
@@ -24,6 +26,8 @@ use btrsync::sync::{Hooks, Plan, PlanOptions, Step, plan};
 use uuid::Uuid;
 
 const CREATED: u64 = 7;
+/// More than all changes take.
+const LATER: u64 = 100;
 /// In another filesystem, whose transactions count on their own.
 const RECEIVED: u64 = 20;
 
@@ -85,7 +89,17 @@ fn described(mut vol: Subvolume, word: &str) -> Subvolume {
         ("ro", _) => vol.read_only = true,
         ("changed", _) => vol.ctransid = vol.otransid.map(|created| created + 3),
         ("old", _) => vol.stransid = Some(CREATED - 1),
-        ("mute", _) => (vol.ctransid, vol.otransid, vol.stransid) = (None, None, None),
+        ("later", _) => {
+            vol.otransid = vol.otransid.map(|created| created + LATER);
+            vol.ctransid = vol.otransid;
+        }
+        ("mute", _) => {
+            (vol.ctransid, vol.stransid, vol.generation) = (None, None, vol.otransid);
+        }
+        ("dumb", _) => {
+            let generation = vol.otransid.map(|created| created + 1);
+            (vol.ctransid, vol.stransid, vol.generation) = (None, None, generation);
+        }
         _ => panic!("unknown word {word:?}"),
     }
     vol

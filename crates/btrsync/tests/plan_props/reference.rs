@@ -11,6 +11,12 @@ pub(super) struct Reference<'a> {
     vols: Vec<&'a Subvolume>,
 }
 
+/// Whether a subvolume is known to be what it was in a transaction.
+fn is_same(vol: &Subvolume, then: Option<u64>) -> bool {
+    let (Some(changed), Some(then)) = (vol.ctransid, then) else { return false };
+    changed <= then
+}
+
 impl<'a> Reference<'a> {
     pub(super) fn new(world: &'a World) -> Self {
         let mut vols: Vec<&Subvolume> = world.source.iter().collect();
@@ -30,10 +36,13 @@ impl<'a> Reference<'a> {
     pub(super) fn parent(&self, id: u64) -> Option<u64> {
         let origin_uuid = self.vol(id).parent_uuid?;
         let origin = self.older(id).find(|vol| vol.uuid == Some(origin_uuid));
-        if let Some(origin) = origin.filter(|origin| origin.read_only) {
+        let taken = self.vol(id).otransid;
+        if let Some(origin) = origin.filter(|origin| origin.read_only && is_same(origin, taken)) {
             return Some(origin.id);
         }
-        let is_sibling = |vol: &&Subvolume| vol.read_only && vol.parent_uuid == Some(origin_uuid);
+        let is_sibling = |vol: &&Subvolume| {
+            vol.read_only && vol.parent_uuid == Some(origin_uuid) && is_same(vol, vol.otransid)
+        };
         match self.older(id).rev().find(is_sibling) {
             Some(sibling) => Some(sibling.id),
             None => origin.and_then(|origin| self.parent(origin.id)),

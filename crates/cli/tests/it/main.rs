@@ -10,6 +10,7 @@ mod bad_name;
 mod bad_source;
 mod busy;
 mod clean;
+mod branches;
 mod doubt;
 mod dump;
 mod dump_ends;

@@ -3,7 +3,7 @@
 //! A parent that is not in the file itself stands in the forest too, as a writable subvolume: it can
 //! be found at the destination and serve as the parent, but it is never sent.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -14,17 +14,22 @@ use crate::btrfs::{Forest, Subvolume};
 
 /// Makes the forest; ids count the subvolumes, parents before their children.
 pub(super) fn forest(sections: &[Section]) -> Forest {
-    let mut known: HashSet<Uuid> = HashSet::new();
+    let mut known: HashMap<Uuid, u64> = HashMap::new();
     let mut vols = Vec::new();
     for section in sections {
-        if let Some((uuid, ctransid)) = section.parent.filter(|(uuid, _)| known.insert(*uuid)) {
+        if let Some((uuid, ctransid)) = section.parent.filter(|(uuid, _)| !known.contains_key(uuid))
+        {
+            known.insert(uuid, ctransid);
             vols.push(vol(&vols, OsString::from(uuid.to_string()), uuid, ctransid));
         }
-        if known.insert(section.uuid) {
+        if !known.contains_key(&section.uuid) {
             let mut vol = vol(&vols, section.name.clone(), section.uuid, section.ctransid);
             vol.parent_uuid = section.parent.map(|(uuid, _)| uuid);
+            // What a stream says that it is an increment of is its ancestor, unchanged.
+            vol.otransid = vol.parent_uuid.and_then(|uuid| known.get(&uuid)).copied();
             vol.read_only = true;
             vols.push(vol);
+            known.insert(section.uuid, section.ctransid);
         }
     }
     Forest::new(vols, |_| true)
