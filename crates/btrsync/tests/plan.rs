@@ -272,6 +272,34 @@ fn every_reason_in_words() {
     case("a ro", "+a").transfer_existing().expect_reasons(there);
 }
 
+/// Demands that the one transfer is full although the destination holds a relative, and the reason.
+#[track_caller]
+fn surprise(source: &str, dest: &str, relative: &str, problem: &str) {
+    let case = case(source, dest);
+    let plan = case.plan();
+    let last = plan.steps().last().unwrap();
+    assert!(last.parent.is_none() && last.reason.way_out().is_some(), "{source} => {dest}");
+    assert_eq!(last.reason.held().unwrap().to_str(), Some(relative));
+    let told = format!("the destination's copy of {relative} cannot be its parent: {problem}");
+    assert_eq!(last.reason.to_string(), told, "{source} => {dest}");
+}
+
+#[test]
+fn a_full_transfer_although_a_relative_is_there_is_explained() {
+    surprise("a; b<a ro", "+a", "a", "it is not read-only here");
+    surprise("a ro", "x =a", "a", "the copy is not read-only");
+    surprise("a; B<a; C<B; c<C ro", "x =a", "a", "it is not read-only here");
+    let branch = "it was changed after the two went different ways";
+    surprise("a<dead ro =o; b<dead ro =p", "x =o ro", "a", branch);
+    surprise("a ro changed; b<a ro", "a ro changed", "a", branch);
+    surprise("a<dead ro changed; b<dead ro", "a ro changed; +z", "a", branch);
+    // The nearest is named, and what is no relative or not there is not.
+    let unrelated = case("a ro; b<a ro; c ro", "x =y").plan();
+    assert!(unrelated.steps().all(|step| step.reason.held().is_none()));
+    let absent = case("a<dead ro =o; b<dead ro =p", "+z").plan();
+    assert!(absent.steps().all(|step| step.reason.way_out().is_none()));
+}
+
 #[test]
 fn the_problem_told_is_that_of_the_nearest_ancestor_that_has_one() {
     let case = case("a1 ro changed; a2<a1 ro changed; a3<a2 ro later; a4<a3 ro later", "+a1; +a2");

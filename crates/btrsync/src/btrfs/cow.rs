@@ -120,6 +120,14 @@ impl Forest {
         *self = Self::new(all, |vol| by_id.contains_key(&vol.id));
     }
 
+    /// Returns all subvolumes that are known, in id order, each with whether it is eligible.
+    pub(crate) fn everything(&self) -> Vec<(&Subvolume, bool)> {
+        let kept = self.vols.iter().map(|vol| (vol, true));
+        let mut all: Vec<_> = kept.chain(self.left_out.iter().map(|vol| (vol, false))).collect();
+        all.sort_unstable_by_key(|(vol, _)| vol.id);
+        all
+    }
+
     /// Returns those that would be COW parents if it were known that they were not changed.
     pub(crate) fn in_doubt(&self) -> impl Iterator<Item = &Subvolume> {
         self.in_doubt.iter().filter_map(|id| self.get(*id))

@@ -6,8 +6,9 @@
 
 use super::Subvolume;
 
-/// Why an equal at the destination is not used as a parent.
+/// Why what the destination holds is not used as a parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Problem {
     /// It does not carry the UUID by which the stream would name it.
     Identity,
@@ -18,6 +19,16 @@ pub enum Problem {
     /// Other subvolumes of the destination that may hold other data carry the same UUID; a receiver could
     /// take one of those.
     Ambiguous,
+    /// The copy is writable.
+    Writable,
+    /// The copy is not among the subvolumes that the destination's root shows.
+    Hidden,
+    /// It is writable at the source.
+    SourceWritable,
+    /// It is not among the subvolumes that the source's root shows.
+    SourceHidden,
+    /// It was changed after the two went different ways.
+    Branch,
 }
 
 /// Judges `there`, an equal of `here` on the receiving side, as a parent.

@@ -10,6 +10,7 @@ mod pairs;
 mod plan;
 mod progress;
 mod reason;
+mod relatives;
 pub mod root;
 mod run;
 mod survey;

@@ -2,12 +2,14 @@
 //!
 //! The cost must stay linear in the number of subvolumes, whatever the shape of their relations.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::hooks::Hooks;
 
 use super::reason::{Full, Reason};
+use super::relatives::Relatives;
 use super::view::View;
 use crate::btrfs::{Diff, Forest, Problem, Subvolume};
 
@@ -70,7 +72,8 @@ pub struct PlanOptions {
 /// `diff` tells the equals of `src` in `dst`. Takes time linear in the number of subvolumes, as long
 /// as the hooks do.
 pub fn plan(src: &Forest, dst: &Forest, diff: &Diff, hooks: &Hooks, options: PlanOptions) -> Plan {
-    let mut planner = Planner { view: View::new(src, dst, diff), hooks, options };
+    let (view, relatives) = (View::new(src, dst, diff), OnceCell::new());
+    let mut planner = Planner { src, dst, view, relatives, hooks, options };
     let mut plan = Plan { doubtful: planner.doubtful(src), ..Plan::default() };
     for group in hooks.call_volgroups(src) {
         let steps = planner.group(&group, &mut plan.refused);
@@ -82,6 +85,10 @@ pub fn plan(src: &Forest, dst: &Forest, diff: &Diff, hooks: &Hooks, options: Pla
 }
 
 struct Planner<'a> {
+    src: &'a Forest,
+    dst: &'a Forest,
+    /// Found when the first is asked for.
+    relatives: OnceCell<Relatives<'a>>,
     view: View<'a>,
     hooks: &'a Hooks,
     options: PlanOptions,
@@ -124,9 +131,22 @@ impl<'a> Planner<'a> {
         let reason = match parent {
             Some(parent) => Reason::Incremental { sent: self.view.is_sent(parent) },
             None if self.hooks.has_parent() => Reason::Full(Full::Chosen),
-            None => Reason::Full(self.view.why_full(vol)),
+            None => Reason::Full(self.why_full(vol)),
         };
         Step { vols: vec![vol.clone()], parent: parent.cloned(), reason }
+    }
+
+    fn why_full(&self, vol: &'a Subvolume) -> Full {
+        let known = self.view.why_full(vol);
+        if matches!(known, Full::Unusable { .. }) {
+            return known;
+        }
+        let relatives = self.relatives.get_or_init(|| Relatives::new(self.src, self.dst));
+        let held = relatives.of(vol);
+        held.map_or(known, |(relative, problem)| Full::Unusable {
+            vol: relative.path.clone(),
+            problem,
+        })
     }
 }
 

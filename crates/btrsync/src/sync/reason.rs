@@ -1,7 +1,7 @@
 //! Why a transfer is what it is, in a clause that a person can read.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::btrfs::Problem;
 
@@ -24,15 +24,59 @@ pub enum Full {
     NoRelative,
     /// The destination has none of the COW ancestors.
     NoneAtDestination,
-    /// The destination has a COW ancestor that must not be used.
+    /// The destination has a COW ancestor, or another relative, that must not be used.
     Unusable {
-        /// The path of that ancestor in the source.
+        /// The path of that relative in the source.
         vol: PathBuf,
         /// What is wrong with it.
         problem: Problem,
     },
     /// A hook chose no parent.
     Chosen,
+}
+
+impl Reason {
+    /// Returns the relative that makes a full transfer surprising: the destination holds it.
+    pub fn held(&self) -> Option<&Path> {
+        match self {
+            Self::Full(Full::Unusable { vol, .. }) => Some(vol),
+            _ => None,
+        }
+    }
+
+    /// Returns what could be done so that the transfer, or those to come, need not be full.
+    pub fn way_out(&self) -> Option<&'static str> {
+        match self {
+            Self::Full(Full::Unusable { problem, .. }) => Some(problem.way_out()),
+            _ => None,
+        }
+    }
+}
+
+impl Problem {
+    /// Returns what can be done about it, in a clause.
+    pub fn way_out(self) -> &'static str {
+        match self {
+            Self::Identity => {
+                "send from where the destination's copy came from, or once in full from here"
+            }
+            Self::Generation | Self::Changed => {
+                "snapshots are best never changed: what is sent in full now serves from now on"
+            }
+            Self::Ambiguous => {
+                "delete the others there, or replace each by a writable snapshot of it, which gets a UUID of its own"
+            }
+            Self::Writable => {
+                "if nothing was changed in the copy, 'btrfs property set -t subvol COPY ro true' lets it serve"
+            }
+            Self::Hidden => "name a destination whose mount has the copy below it, without --scope",
+            Self::SourceWritable => {
+                "if nothing was changed in it, 'btrfs property set -t subvol SUBVOLUME ro true' lets it serve"
+            }
+            Self::SourceHidden => "name a source whose mount has it below it, without --scope",
+            Self::Branch => "what is snapshotted from this one from now on is incremental again",
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -74,6 +118,11 @@ impl fmt::Display for Problem {
             Self::Ambiguous => {
                 "other subvolumes there carry the same UUID, and may hold other data"
             }
+            Self::Writable => "the copy is not read-only",
+            Self::Hidden => "the copy is outside of what the destination shows",
+            Self::SourceWritable => "it is not read-only here",
+            Self::SourceHidden => "it is outside of what the source shows",
+            Self::Branch => "it was changed after the two went different ways",
         })
     }
 }

@@ -130,9 +130,9 @@ proptest! {
                     prop_assert!(!above.is_empty());
                     prop_assert!(above.iter().all(|vol| !reference.is_present(vol.id)));
                 }
-                Reason::Full(Full::Unusable { vol, .. }) => {
-                    let named = above.iter().find(|above| above.path == *vol).unwrap();
-                    prop_assert!(reference.is_present(named.id) && !reference.is_usable(named.id));
+                Reason::Full(Full::Unusable { vol: path, .. }) => {
+                    let relative = world.source.iter().find(|other| other.path == *path).unwrap();
+                    prop_assert!(relative.id <= vol.id && !reference.is_parent_of(relative.id, vol.id));
                 }
                 Reason::Full(Full::Chosen) => prop_assert!(false, "no hook chose"),
             }

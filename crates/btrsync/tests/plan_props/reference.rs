@@ -77,6 +77,11 @@ impl<'a> Reference<'a> {
         line.into_iter().find(|above| self.is_usable(*above) || is_sent(*above))
     }
 
+    /// Whether one is an ancestor of another that can be its parent.
+    pub(super) fn is_parent_of(&self, id: u64, of: u64) -> bool {
+        self.is_usable(id) && self.ancestors_and_self(of).contains(&id)
+    }
+
     /// What a plan must hold, of those that `which` admits.
     pub(super) fn wanted(&self, which: impl Fn(u64) -> bool) -> Vec<u64> {
         let vols = self.vols.iter().filter(|vol| vol.read_only && which(vol.id));

@@ -105,6 +105,9 @@ impl Human {
             } else {
                 self.say(&format!("{path}\tfull -> {into} ({}){estimate}", step.reason));
             }
+            if let Some(way_out) = step.reason.way_out() {
+                self.say(&format!("\twhat next: {way_out}"));
+            }
         }
     }
 }

@@ -53,6 +53,10 @@ fn transfer(event: &str, step: &Step, into: &Path) -> Map<String, Value> {
     put_path(&mut object, "parent", step.parent.as_ref().map(|parent| parent.path.as_path()));
     object.insert("kind".into(), kind(step).into());
     object.insert("reason".into(), step.reason.to_string().into());
+    if let Some(held) = step.reason.held() {
+        put_path(&mut object, "relative", Some(held));
+        object.insert("hint".into(), step.reason.way_out().into());
+    }
     put_path(&mut object, "into", Some(into));
     object
 }

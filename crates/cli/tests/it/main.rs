@@ -37,6 +37,7 @@ mod select_more;
 mod send;
 mod stream_file;
 mod support;
+mod surprise;
 mod sync;
 mod terminal;
 mod verify;
