@@ -277,7 +277,7 @@ impl Search<'_> {
 /// Whether nothing in a subvolume was changed after a transaction; `None` where its side does not tell.
 ///
 /// Snapshots are taken at the end of a transaction, so what changed in the same one is in them.
-fn is_unchanged(vol: &Subvolume, since: Option<u64>) -> Option<bool> {
+pub(crate) fn is_unchanged(vol: &Subvolume, since: Option<u64>) -> Option<bool> {
     let since = since?;
     // What changes a file also changes the tree.
     let tree_unchanged = vol.generation.filter(|last| *last <= since).map(|_| true);

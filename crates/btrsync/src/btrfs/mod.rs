@@ -5,6 +5,7 @@ mod identity;
 mod key;
 mod subvolume;
 
+pub(crate) use cow::is_unchanged;
 pub use cow::{Diff, Forest};
 pub use identity::{Problem, usable_parent};
 pub use key::{Key, KeyFn, default_keys};

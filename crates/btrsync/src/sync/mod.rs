@@ -14,6 +14,7 @@ mod relatives;
 pub mod root;
 mod run;
 mod survey;
+mod suspects;
 mod transfer;
 mod view;
 

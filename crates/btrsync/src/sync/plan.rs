@@ -10,6 +10,7 @@ use super::hooks::Hooks;
 
 use super::reason::{Full, Reason};
 use super::relatives::Relatives;
+use super::suspects::suspects;
 use super::view::View;
 use crate::btrfs::{Diff, Forest, Problem, Subvolume};
 
@@ -23,6 +24,9 @@ pub struct Plan {
     /// What is wanted and not sent, because the destination has an equal of it that may hold other
     /// data.
     pub doubtful: Vec<(Subvolume, Problem)>,
+    /// What the destination has that claims to be a copy of a source volume and is left out, for it can
+    /// hold anything.
+    pub suspects: Vec<(Subvolume, Problem)>,
 }
 
 impl Plan {
@@ -74,7 +78,8 @@ pub struct PlanOptions {
 pub fn plan(src: &Forest, dst: &Forest, diff: &Diff, hooks: &Hooks, options: PlanOptions) -> Plan {
     let (view, relatives) = (View::new(src, dst, diff), OnceCell::new());
     let mut planner = Planner { src, dst, view, relatives, hooks, options };
-    let mut plan = Plan { doubtful: planner.doubtful(src), ..Plan::default() };
+    let (doubtful, suspects) = (planner.doubtful(src), suspects(src, dst));
+    let mut plan = Plan { doubtful, suspects, ..Plan::default() };
     for group in hooks.call_volgroups(src) {
         let steps = planner.group(&group, &mut plan.refused);
         if !steps.is_empty() {

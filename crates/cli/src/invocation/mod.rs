@@ -73,6 +73,9 @@ struct Invocation<'a> {
     report: Arc<dyn Report>,
 }
 
+/// So many snapshots of one subvolume can be in the same state that nobody reads of all.
+const MOST_WARNINGS: usize = 20;
+
 /// Whether the sources that follow are still wanted.
 enum Next {
     Source,
@@ -124,6 +127,7 @@ impl Invocation<'_> {
         self.note_same_filesystem(&src, &dst);
         summary.planned += plan.steps().count();
         self.note_doubtful(&plan);
+        self.warn_of_suspects(&plan);
         let estimates = sync.estimate(&plan, self.args.estimate, &self.cancel).await;
         let space = self.space(target, &plan).await;
         let planned = Planned { plan: &plan, estimates: &estimates, space };
@@ -245,6 +249,19 @@ impl Invocation<'_> {
                  'btrfs subvolume show' on both tells more, and -f sends it again",
                 escaped(&vol.path)
             ));
+        }
+    }
+
+    /// What seems to be a copy and is left out is a trap for people and for other programs.
+    fn warn_of_suspects(&self, plan: &Plan) {
+        for (vol, problem) in plan.suspects.iter().take(MOST_WARNINGS) {
+            let path = escaped(&vol.path);
+            let text = format!("{path} at the destination is left out: {problem}");
+            self.report.warn(&vol.path, &text, problem.way_out());
+        }
+        if let Some(more) = plan.suspects.len().checked_sub(MOST_WARNINGS).filter(|more| *more > 0)
+        {
+            self.report.note(&format!("{more} more subvolumes of the destination are left out so"));
         }
     }
 

@@ -156,6 +156,11 @@ impl Report for Human {
         }
     }
 
+    fn warn(&self, _: &Path, text: &str, hint: &str) {
+        self.complain(&format!("btrsync: warning: {text}"));
+        self.complain(&format!("  what next: {hint}"));
+    }
+
     fn question(&self) -> Box<dyn Write> {
         self.out()
     }

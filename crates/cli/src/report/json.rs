@@ -130,6 +130,15 @@ impl Report for Json {
         self.write(&json!({"event": "note", "message": text}));
     }
 
+    fn warn(&self, vol: &Path, text: &str, hint: &str) {
+        let mut object = Map::new();
+        object.insert("event".into(), "warning".into());
+        put_path(&mut object, "subvolume", Some(vol));
+        object.insert("message".into(), text.into());
+        object.insert("hint".into(), hint.into());
+        self.write(&object.into());
+    }
+
     fn question(&self) -> Box<dyn Write> {
         Box::new(io::stderr())
     }

@@ -28,6 +28,8 @@ pub(crate) trait Report: Send + Sync {
     fn preview(&self, preview: &Preview<'_>);
     /// Something that is no failure but should be known.
     fn note(&self, text: &str);
+    /// A subvolume of the destination that is not what it seems to be.
+    fn warn(&self, vol: &std::path::Path, text: &str, hint: &str);
     /// Where a question is written.
     fn question(&self) -> Box<dyn Write>;
     /// How often progress is to be reported, if at all.

@@ -89,6 +89,105 @@ fn a_parent_that_is_changed_while_the_question_stands_is_not_used() {
     arrived(&pair.snaps().join("2"), &pair.backup().join("2"));
 }
 
+/// A transfer from one directory of snapshots into another; returns the plan.
+fn sent(from: &Path, into: &Path, options: &[&str]) -> Vec<String> {
+    let (from, into) = (from.join("").into_os_string(), into.to_path_buf().into_os_string());
+    let options = ["-y", "--json"].iter().chain(options).map(|option| (*option).into());
+    run(options.chain([from, into])).exits(0).plan()
+}
+
+#[test]
+fn what_came_back_leaves_its_original_a_parent() {
+    require_btrfs!();
+    let (pair, third) = (Pair::with_snapshots(&["1"]), btrsync_testutil::LoopFs::new());
+    let back = pair.src.path().join("back");
+    fs::create_dir(&back).unwrap();
+    sent(&pair.snaps(), &pair.backup(), &[]);
+    sent(&pair.backup(), third.path(), &[]);
+    // From the third and from the second, with the transactions of either.
+    sent(third.path(), &back, &["-f"]);
+    fs::rename(&back, pair.src.path().join("first")).unwrap();
+    fs::create_dir(&back).unwrap();
+    sent(&pair.backup(), &back, &["-f"]);
+    btrfs::delete(&back.join("1"));
+    sent(&pair.backup(), &back, &["-f"]);
+    btrfs::snapshot_rw(&third.path().join("1"), &third.path().join("next"));
+    fs::write(third.path().join("next/new"), "new").unwrap();
+    btrfs::snapshot_ro(&third.path().join("next"), &third.path().join("2"));
+    assert_eq!(sent(third.path(), &back, &[]), ["2 incremental"]);
+    arrived(&third.path().join("2"), &back.join("2"));
+    // And on to the second, which has it all from the first.
+    assert_eq!(sent(&back, &pair.backup(), &[]), ["back/2 incremental"]);
+    arrived(&third.path().join("2"), &pair.backup().join("2"));
+}
+
+/// The warnings of a run: the subvolume and the message of each; and that people are told the same.
+#[track_caller]
+fn warnings(pair: &Pair) -> Vec<(String, String)> {
+    let told = run(pair.args(&["-n", "--json"])).exits(0).events_of("warning");
+    let text = |event: &serde_json::Value, key: &str| event[key].as_str().unwrap().to_owned();
+    for event in &told {
+        let words = [&*text(event, "message"), &text(event, "hint")];
+        run(pair.args(&["-n"])).exits(0).complains(&words);
+    }
+    told.iter().map(|event| (text(event, "subvolume"), text(event, "message"))).collect()
+}
+
+#[test]
+fn a_writable_subvolume_that_says_that_it_was_received_is_told_and_left_out() {
+    require_btrfs!();
+    let pair = Pair::with_snapshots(&["1"]);
+    run(pair.args(&["-y"])).exits(0);
+    let copy = pair.backup().join("1");
+    btrsync_kernel::set_read_only(File::open(&copy).unwrap(), false).unwrap();
+    fs::rename(&copy, pair.dst.path().join("work")).unwrap();
+    let told = warnings(&pair);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].0 == "work" && told[0].1.contains("not read-only"), "{told:?}");
+    // It is no copy: the volume is sent, and the writable one stays as it is.
+    pair.take("2");
+    fs::write(pair.dst.path().join("work/mine"), "mine").unwrap();
+    let ended = run(pair.args(&["-y", "--json"])).exits(0);
+    assert_eq!(ended.plan(), ["snaps/1 full", "snaps/2 incremental"]);
+    arrived(&pair.snaps().join("2"), &pair.backup().join("2"));
+    assert!(pair.dst.path().join("work/mine").exists());
+}
+
+#[test]
+fn one_received_uuid_on_different_data_is_told_and_left_out() {
+    require_btrfs!();
+    let pair = Pair::with_snapshots(&["1"]);
+    run(pair.args(&["-y"])).exits(0);
+    let (copy, other) = (pair.backup().join("1"), pair.backup().join("other"));
+    assert!(warnings(&pair).is_empty());
+    // A read-only snapshot carries the received UUID on.
+    btrfs::snapshot_ro(&copy, &other);
+    change(&other);
+    let told = warnings(&pair);
+    let [(first, why), (second, changed)] = &told[..] else { panic!("{told:?}") };
+    assert!(first == "backup/1" && why.contains("carry the same UUID"), "{told:?}");
+    assert!(second == "backup/other" && changed.contains("changed after"), "{told:?}");
+    pair.take("2");
+    let ended = run(pair.args(&["-y", "--json", "-x", "1"])).exits(0);
+    assert_eq!(ended.plan(), ["snaps/2 full"]);
+    arrived(&pair.snaps().join("2"), &pair.backup().join("2"));
+}
+
+#[test]
+fn what_has_the_name_but_other_data_is_never_touched() {
+    require_btrfs!();
+    let pair = Pair::with_snapshots(&["1"]);
+    let mine = pair.backup().join("1");
+    btrfs::create_subvolume(&mine);
+    fs::write(mine.join("mine"), "mine").unwrap();
+    let before = crate::support::State::of(pair.dst.path());
+    for options in [&["-y"][..], &["-y", "-f"], &["-y", "-B"], &["-n"]] {
+        let ended = run(pair.args(options)).exits(1);
+        ended.complains(&["backup/1 already exists", "what next: rename or delete it"]);
+        before.unchanged(pair.dst.path());
+    }
+}
+
 #[test]
 fn another_filesystem_in_the_way_is_not_received_into() {
     require_btrfs!();

@@ -6,7 +6,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::contract::{RootOptions, Scope};
-use crate::btrfs::{Forest, Subvolume};
+use crate::btrfs::{Forest, Subvolume, is_unchanged};
 use crate::receive::is_unfinished;
 
 /// Makes the forest of a root: the subvolume `root` of the filesystem whose subvolumes are `all`, each
@@ -87,12 +87,20 @@ impl<'a> Carriers<'a> {
     /// not known.
     fn differ(&self, vol: &Subvolume) -> Option<bool> {
         let Some(others) = self.others(vol) else { return Some(true) };
-        let same: Vec<Option<bool>> = others.iter().map(|other| same_data(vol, other)).collect();
-        match same.contains(&Some(false)) {
-            true => Some(true),
-            false => (!same.contains(&None)).then_some(false),
-        }
+        let originals: Vec<_> =
+            others.iter().filter(|other| other.received_uuid.is_none()).copied().collect();
+        let same = others.iter().map(|other| same_by_way(vol, other, &originals));
+        all(same).map(|same| !same)
     }
+}
+
+/// Whether two subvolumes that share a UUID hold the same data, or both the same as an original: what was
+/// sent around and came back has the transaction of the last filesystem that it came from.
+fn same_by_way(one: &Subvolume, other: &Subvolume, originals: &[&Subvolume]) -> Option<bool> {
+    let by_way = originals
+        .iter()
+        .map(|original| all([same_data(one, original), same_data(original, other)]));
+    any(std::iter::once(same_data(one, other)).chain(by_way))
 }
 
 /// Whether two subvolumes that share a UUID are read-only copies of one state, never changed since; `None`
@@ -100,13 +108,107 @@ impl<'a> Carriers<'a> {
 fn same_data(one: &Subvolume, other: &Subvolume) -> Option<bool> {
     let state =
         |vol: &Subvolume| if vol.received_uuid.is_some() { vol.stransid } else { vol.ctransid };
-    let same = state(one).zip(state(other)).map(|(one, other)| one == other);
+    let same_state = state(one).zip(state(other)).map(|(one, other)| one == other);
     let untouched = match other.received_uuid {
         Some(_) => other.ctransid.zip(other.rtransid).map(|_| !other.is_changed_since_received()),
         None => Some(true),
     };
-    match [Some(other.read_only), same, untouched] {
-        told if told.contains(&Some(false)) => Some(false),
-        told => (!told.contains(&None)).then_some(true),
+    all([Some(other.read_only), any([same_state, first_hand(one, other)]), untouched])
+}
+
+/// Whether one of the two is the original of the other, and has had one state only.
+fn first_hand(one: &Subvolume, other: &Subvolume) -> Option<bool> {
+    let is_copy =
+        |copy: &Subvolume, of: &Subvolume| of.uuid.is_some() && copy.received_uuid == of.uuid;
+    match (is_copy(other, one), is_copy(one, other)) {
+        (true, _) => is_unchanged(one, one.otransid),
+        (_, true) => is_unchanged(other, other.otransid),
+        _ => Some(false),
+    }
+}
+
+/// Whether all of it is so, as far as that can be told.
+fn all(told: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    any(told.into_iter().map(|one| one.map(|is| !is))).map(|is| !is)
+}
+
+/// Whether any of it is so, as far as that can be told.
+fn any(told: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    let mut known = Some(false);
+    for one in told {
+        match one {
+            Some(true) => return one,
+            Some(false) => {}
+            None => known = None,
+        }
+    }
+    known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vol(id: u64, created: u64, changed: u64) -> Subvolume {
+        Subvolume {
+            id,
+            uuid: Some(Uuid::from_u128(id.into())),
+            otransid: Some(created),
+            ctransid: Some(changed),
+            read_only: true,
+            ..Subvolume::default()
+        }
+    }
+
+    /// A copy of the subvolume with a UUID, received at one of its transactions.
+    fn copy(id: u64, of: u128, stransid: u64) -> Subvolume {
+        Subvolume {
+            received_uuid: Some(Uuid::from_u128(of)),
+            stransid: Some(stransid),
+            rtransid: Some(id + 1),
+            ..vol(id, id, id + 1)
+        }
+    }
+
+    fn ambiguous(vols: &[Subvolume]) -> Vec<Option<bool>> {
+        let carriers = Carriers::new(vols);
+        vols.iter().map(|vol| carriers.differ(vol)).collect()
+    }
+
+    #[test]
+    fn copies_of_one_state_are_not_ambiguous_and_of_two_are() {
+        assert_eq!(ambiguous(&[copy(30, 1, 7), copy(40, 1, 7)]), [Some(false); 2]);
+        assert_eq!(ambiguous(&[copy(30, 1, 7), copy(40, 1, 8)]), [Some(true); 2]);
+        assert_eq!(ambiguous(&[copy(30, 1, 7), copy(40, 2, 8)]), [Some(false); 2]);
+    }
+
+    #[test]
+    fn an_untouched_original_and_what_came_back_of_it_are_not_ambiguous() {
+        let original = vol(1, 7, 7);
+        let back = [copy(30, 1, 22), copy(40, 1, 33)];
+        assert_eq!(ambiguous(&[original.clone(), back[0].clone()]), [Some(false); 2]);
+        let both = [original.clone(), back[0].clone(), back[1].clone()];
+        assert_eq!(ambiguous(&both), [Some(false); 3]);
+        // Not where any of them was changed, or can be.
+        let changed = Subvolume { ctransid: Some(9), ..original.clone() };
+        assert_eq!(ambiguous(&[changed, back[0].clone()]), [Some(true); 2]);
+        let touched = Subvolume { ctransid: Some(50), ..back[0].clone() };
+        assert_eq!(ambiguous(&[original.clone(), touched])[0], Some(true));
+        let writable = Subvolume { read_only: false, ..back[0].clone() };
+        assert_eq!(ambiguous(&[original, writable])[0], Some(true));
+    }
+
+    #[test]
+    fn what_is_not_told_leaves_it_open() {
+        let original = Subvolume { ctransid: None, ..vol(1, 7, 7) };
+        let back = copy(30, 1, 22);
+        assert_eq!(ambiguous(&[original.clone(), back.clone()]), [None; 2]);
+        let two = [original.clone(), back.clone(), copy(40, 1, 33)];
+        assert_eq!(ambiguous(&two), [None; 3]);
+        // The tree is as old as the subvolume.
+        let told = Subvolume { generation: Some(7), ..original };
+        assert_eq!(ambiguous(&[told.clone(), back.clone()]), [Some(false); 2]);
+        let untold = Subvolume { rtransid: None, ..back };
+        assert_eq!(ambiguous(&[told, untold]), [None, Some(false)]);
     }
 }
