@@ -6,6 +6,7 @@
 
 mod clean;
 mod failures;
+mod identity;
 mod killed;
 mod locked;
 mod logins;
