@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use crate::btrfs::{Forest, Problem, Subvolume, usable_parent};
-use crate::receive::is_staging_name;
+use crate::receive::is_unfinished;
 
 /// A subvolume, and whether its root shows it.
 type Seen<'a> = (&'a Subvolume, bool);
@@ -78,7 +78,7 @@ impl<'a> Held<'a> {
     fn new(dst: &'a Forest) -> Self {
         let mut held: HashMap<Uuid, Seen<'a>> = HashMap::new();
         for (vol, shown) in dst.everything() {
-            if is_staging_name(&vol.name) {
+            if is_unfinished(&vol.name) {
                 continue;
             }
             for uuid in [vol.uuid, vol.received_uuid].into_iter().flatten() {

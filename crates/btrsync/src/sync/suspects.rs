@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 use crate::btrfs::{Forest, Problem, Subvolume};
-use crate::receive::is_staging_name;
+use crate::receive::is_unfinished;
 
 /// Finds those that claim to be copies of what the source shows.
 pub(super) fn suspects(src: &Forest, dst: &Forest) -> Vec<(Subvolume, Problem)> {
@@ -16,7 +16,7 @@ pub(super) fn suspects(src: &Forest, dst: &Forest) -> Vec<(Subvolume, Problem)> 
     let known: HashSet<Uuid> = src.iter().flat_map(names).flatten().collect();
     let claims = |vol: &Subvolume| vol.received_uuid.is_some_and(|uuid| known.contains(&uuid));
     let all = dst.everything().into_iter().map(|(vol, _)| vol);
-    let claiming = all.filter(|vol| claims(vol) && !is_staging_name(&vol.name));
+    let claiming = all.filter(|vol| claims(vol) && !is_unfinished(&vol.name));
     claiming.filter_map(|vol| Some((vol.clone(), problem(vol)?))).collect()
 }
 
