@@ -41,11 +41,20 @@ pub enum Unfinished {
     Checkpoint,
     /// The file that a stream is dumped to.
     Dump,
+    /// The file that a plain stream is dumped to, which a rerun can continue.
+    Stream,
 }
 
 impl Unfinished {
-    const ALL: [(Self, &str); 3] =
-        [(Self::Staging, ".partial"), (Self::Checkpoint, ".checkpoint"), (Self::Dump, ".dump")];
+    const ALL: [(Self, &str); 4] = [
+        (Self::Staging, ".partial"),
+        (Self::Checkpoint, ".checkpoint"),
+        (Self::Dump, ".dump"),
+        (Self::Stream, ".stream"),
+    ];
+
+    /// Those that are files.
+    pub(crate) const FILES: [Self; 2] = [Self::Dump, Self::Stream];
 
     /// Returns what a name is that of; nothing for one that has none of the forms, in all its bytes.
     pub fn of(name: &OsStr) -> Option<Self> {
@@ -55,7 +64,7 @@ impl Unfinished {
 
     /// Returns whether it is a subvolume, and not a file.
     pub fn is_subvolume(self) -> bool {
-        self != Self::Dump
+        !Self::FILES.contains(&self)
     }
 }
 

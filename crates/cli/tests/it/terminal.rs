@@ -78,7 +78,8 @@ fn ctrl_c_in_a_transfer_ends_it_cleanly() {
     require_tool!("script");
     let pair = Pair::with_large(400);
     let before = State::of(pair.dst.path());
-    let (code, text) = Pty::start(pair.args(&["-y"])).shows("MiB/s").types("\x03").end();
+    let args = pair.args(&["-y", "--checkpoint=0"]);
+    let (code, text) = Pty::start(args).shows("MiB/s").types("\x03").end();
     assert_eq!(code, 130, "{text}");
     assert!(
         !text.contains("Done (") && !text.contains("failed (signal"),

@@ -113,6 +113,7 @@ fn line(left: &Leftover, now: SystemTime) -> String {
         Unfinished::Staging => "a subvolume that was not received to its end",
         Unfinished::Checkpoint => "a snapshot that a rerun goes on from",
         Unfinished::Dump => "a stream file that was not written to its end",
+        Unfinished::Stream => "the beginning of a stream file that a rerun goes on from",
     };
     let age = left.made.and_then(|made| now.duration_since(made).ok());
     let age = age.map(|age| format!(", {} old", size::time(age))).unwrap_or_default();
@@ -125,6 +126,7 @@ fn word(kind: Unfinished) -> &'static str {
         Unfinished::Staging => "staging",
         Unfinished::Checkpoint => "checkpoint",
         Unfinished::Dump => "dump",
+        Unfinished::Stream => "stream",
     }
 }
 

@@ -51,9 +51,9 @@ impl<'a> DumpFile<'a> {
         uuid: Uuid,
         resume: bool,
     ) -> Result<Self, DumpError> {
-        let failed = |error| io("read", path.to_path_buf(), error);
         let mut found = None;
-        for name in abandoned(dir, PLAIN).map_err(failed)? {
+        for (name, lock) in all_abandoned(dir, path, &[Unfinished::Stream])? {
+            drop(lock);
             if temporary::is_of(&name, uuid) {
                 let old = Self::take_over(dir, path, &name)?;
                 found = found.or(old.filter(|_| resume));
@@ -95,8 +95,7 @@ impl<'a> DumpFile<'a> {
 
     /// Removes those temporary files of dead runs from a directory that cannot be continued.
     pub(crate) fn remove_leftovers(dir: &File, path: &Path) -> Result<(), DumpError> {
-        let failed = |error| io("read", path.to_path_buf(), error);
-        abandoned(dir, SUFFIX).map_err(failed)?.iter().try_for_each(|name| {
+        all_abandoned(dir, path, &[Unfinished::Dump])?.iter().try_for_each(|(name, _)| {
             let removed = unlinkat(dir, name, AtFlags::empty());
             removed.map_err(|error| io("remove the leftover", path.join(name), error))
         })
@@ -113,22 +112,14 @@ impl<'a> DumpFile<'a> {
         path: &Path,
         below: &Path,
     ) -> Result<Vec<Leftover>, DumpError> {
-        let entries = Dir::read_from(dir).map_err(|error| io("read", path.to_path_buf(), error))?;
-        let mut found = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(|error| io("read", path.to_path_buf(), error))?;
-            let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            if let Some(file) = temporary::is_name(name, SUFFIX).then(|| abandoned(dir, name)) {
-                found.extend(file.map(|file| leftover(&file, below.join(name))));
-            }
-        }
-        Ok(found)
+        let found = all_abandoned(dir, path, &Unfinished::FILES)?;
+        Ok(found.iter().map(|(name, file)| leftover(file, name, below)).collect())
     }
 
     /// Removes the temporary file of a dead run.
     pub(crate) fn remove_leftover(dir: &File, path: &Path, name: &OsStr) -> Result<(), DumpError> {
         let failed = |error| io("remove the leftover", path.join(name), error);
-        let is_one = temporary::is_name(name, SUFFIX);
+        let is_one = Unfinished::of(name).is_some_and(|kind| !kind.is_subvolume());
         let file = abandoned(dir, name).filter(|_| is_one).ok_or(failed(Errno::NOENT))?;
         let removed = unlinkat(dir, name, AtFlags::empty()).map_err(failed);
         drop(file);
@@ -239,22 +230,22 @@ fn cut(name: &[u8], length: usize) -> &[u8] {
     &name[..end]
 }
 
-/// The temporary files in a directory that nobody writes any more.
-fn abandoned(dir: &File, suffix: &str) -> rustix::io::Result<Vec<OsString>> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(dir)? {
-        let entry = entry?;
+/// The temporary files in a directory that nobody writes any more, of the kinds that are wanted.
+fn all_abandoned(
+    dir: &File,
+    path: &Path,
+    wanted: &[Unfinished],
+) -> Result<Vec<(OsString, File)>, DumpError> {
+    let failed = |error| io("read", path.to_path_buf(), error);
+    let mut found = Vec::new();
+    for entry in Dir::read_from(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if temporary::is_name(name, suffix) && is_abandoned(dir, name) {
-            names.push(name.to_os_string());
+        if Unfinished::of(name).is_some_and(|kind| wanted.contains(&kind)) {
+            found.extend(abandoned(dir, name).map(|file| (name.to_os_string(), file)));
         }
     }
-    Ok(names)
-}
-
-/// Whether nobody writes a temporary file any more.
-fn is_abandoned(dir: &File, name: &OsStr) -> bool {
-    abandoned(dir, name).is_some()
+    Ok(found)
 }
 
 /// Opens and locks a temporary file that nobody writes any more; nothing where it is no file.
@@ -266,11 +257,11 @@ fn abandoned(dir: &File, name: &OsStr) -> Option<File> {
     free.then_some(file)
 }
 
-fn leftover(file: &File, path: PathBuf) -> Leftover {
+fn leftover(file: &File, name: &OsStr, below: &Path) -> Leftover {
     let found = file.metadata().ok();
     Leftover {
-        path,
-        kind: Unfinished::Dump,
+        path: below.join(name),
+        kind: Unfinished::of(name).unwrap_or(Unfinished::Dump),
         made: found.as_ref().and_then(|found| found.modified().ok()),
         bytes: found.map(|found| found.len()),
         subvolume: None,
