@@ -84,7 +84,7 @@ fn a_sync_waits_for_a_deduplication_and_tells() {
     random_file(&other.join("large"), 24);
     btrfs::snapshot_ro(&other, &pair.snaps().join("0"));
     let [twin, file] = twins(&pair);
-    let run = Running::start(pair.args(&["-B", "--bwlimit=24M"])).in_transfer(1 << 20);
+    let run = Running::start(pair.args(&["-B", "--bwlimit=8M"])).in_transfer(1 << 20);
     let deduplication = Deduplication::start(&twin, &file);
     let (run, wait) = run.event("wait");
     drop(deduplication);
