@@ -132,10 +132,15 @@ fn open(file: &Path) -> Result<OwnedFd, Failure> {
     if file != Path::new("-") {
         return File::open(file).map(OwnedFd::from).map_err(failed);
     }
-    match io::stdin().is_terminal() {
+    let stdin = io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(failed)?;
+    match stdin.is_terminal() {
+        _ if stdin.metadata().is_ok_and(|found| found.is_dir()) => {
+            Err(Failure::usage("standard input is a directory")
+                .hint("name a file in it, or pipe a stream in"))
+        }
         true => Err(Failure::usage("standard input is a terminal")
             .hint("give -f FILE, or pipe a stream in")),
-        false => io::stdin().as_fd().try_clone_to_owned().map_err(failed),
+        false => Ok(stdin.into()),
     }
 }
 

@@ -6,12 +6,14 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use btrsync::send::{Busy, SendOptions, Stream, Told, into_file, prepare, write};
 use btrsync::text::escaped;
 use clap::ArgAction;
+use rustix::fs::{OFlags, fcntl_getfl, major, minor};
 
 use crate::advice::Failure;
 use crate::exit::Exit;
@@ -111,9 +113,23 @@ fn run(args: &Args) -> Result<(), Failure> {
             let output = io::stdout().as_fd().try_clone_to_owned();
             let output =
                 output.map_err(|error| Failure::new(error, "check the system's limits"))?;
-            watched(streams, File::from(output), saying)
+            let output = File::from(output);
+            match was_closed(&output) {
+                true => Err(Failure::usage("standard output is closed")
+                    .hint("pipe it to a receiver, or give -f FILE, which may be /dev/null")),
+                false => watched(streams, output, saying),
+            }
         }
     }
+}
+
+/// Whether standard output was closed when we were started: then there is `/dev/null` instead by now, open
+/// for reading too, and the stream would be lost without a word.
+fn was_closed(output: &File) -> bool {
+    const NULL: (u32, u32) = (1, 3);
+    let flags = fcntl_getfl(output).unwrap_or(OFlags::empty());
+    let device = output.metadata().map_or(0, |found| found.rdev());
+    flags.contains(OFlags::RDWR) && (major(device), minor(device)) == NULL
 }
 
 /// What is said while it goes on.

@@ -52,6 +52,17 @@ fn round_arrived(pair: &Pair, round: u32) {
 }
 
 #[test]
+fn a_directory_is_no_stream() {
+    require_btrfs!();
+    let pair = Pair::with_snapshots(&[]);
+    let directory = std::fs::File::open(pair.snaps()).unwrap();
+    let mut command = crate::support::btrsync();
+    let ended =
+        crate::support::Ended::of(command.arg("receive").arg(pair.backup()).stdin(directory));
+    ended.exits(2).complains(&["standard input is a directory", "what next"]);
+}
+
+#[test]
 fn what_the_original_sends_arrives() {
     require_btrfs!();
     let pair = Pair::with_zoo(3);

@@ -50,6 +50,20 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
+/// Rust opens `/dev/null` in its place, and then all is well but for the stream.
+#[test]
+fn a_closed_output_is_no_output() {
+    require_btrfs!();
+    let pair = Pair::with_snapshots(&["1"]);
+    let mut shell = program("sh");
+    shell.args(["-c", "\"$@\" >&-", "sh", env!("CARGO_BIN_EXE_btrsync"), "send"]);
+    let ended = Ended::of(shell.arg(pair.snaps().join("1"))).exits(2);
+    ended.complains(&["standard output is closed", "what next"]);
+    let one = pair.snaps().join("1");
+    let to_null = [one.as_os_str(), "-f".as_ref(), "/dev/null".as_ref()];
+    Ended::of(btrsync().arg("send").args(to_null)).exits(0);
+}
+
 #[test]
 fn streams_are_those_of_the_original() {
     require_btrfs!();
