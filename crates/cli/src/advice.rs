@@ -131,10 +131,13 @@ const BUSY: &str = "the source was being deduplicated or balanced for a minute w
 fn by_command(error: &CommandError) -> Option<&'static str> {
     Some(match error {
         CommandError::Ssh { stderr, .. } if stderr.contains("open refused") => {
-            "raise MaxSessions of the sshd there to 10, or leave -P out"
+            "raise MaxSessions of the sshd there to 10; without -P, 4 are enough"
         }
         CommandError::Ssh { .. } => {
             "try 'ssh HOST true'; once that works, run the same command again"
+        }
+        CommandError::NoShell { .. } => {
+            "give that user a POSIX shell, without a ForceCommand, or log in as another"
         }
         CommandError::Missing { .. } => "install btrfs-progs there ('apt install btrfs-progs')",
         CommandError::Rights { .. } => {

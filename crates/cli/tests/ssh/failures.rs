@@ -75,7 +75,17 @@ fn a_user_who_may_not_log_in() {
     let shell = find_tool("nologin").unwrap_or_else(|| find_tool("false").unwrap());
     let sides =
         Sides::with(Way::Push, Pair::with_snapshots(&["1"]), Machine::builder().shell(shell));
-    fails(&sides, &["'sh' failed on far (1)"]);
+    fails(&sides, &["the login on far runs no shell (1)", "give that user a POSIX shell"]);
+}
+
+/// What it says is all there is to know.
+#[test]
+fn a_login_that_runs_something_else() {
+    require_machines!();
+    let far =
+        Machine::builder().sshd_line("ForceCommand echo; echo 'Only sftp here, \\033[1mgo away'");
+    let sides = Sides::with(Way::Push, Pair::with_snapshots(&["1"]), far);
+    fails(&sides, &["the login on far runs no shell (0): Only sftp here", "go away"]);
 }
 
 /// A directory with these programs alone.

@@ -56,8 +56,11 @@ impl Channel {
         let (host, cancel) = (host.to_owned(), cancel.clone());
         let mut channel = Self { child, input, output, stderr, mark, host, cancel, remote };
         // Before that comes whatever the login prints.
-        channel.read_until(&format!("\n{} ready\n", channel.mark))?;
-        Ok(channel)
+        let (mut printed, ready) = (Vec::new(), format!("\n{} ready\n", channel.mark));
+        match channel.read_into(&mut printed, &ready) {
+            Ok(()) => Ok(channel),
+            Err(error) => Err(error.of_login(&printed)),
+        }
     }
 
     /// Runs a script and returns what it prints.
@@ -95,6 +98,11 @@ impl Channel {
     /// Reads up to and without `end`.
     fn read_until(&mut self, end: &str) -> Result<Vec<u8>, CommandError> {
         let mut answer = Vec::new();
+        self.read_into(&mut answer, end)?;
+        Ok(answer)
+    }
+
+    fn read_into(&mut self, answer: &mut Vec<u8>, end: &str) -> Result<(), CommandError> {
         let mut block = vec![0; 64 * 1024];
         loop {
             match self.output.read(&mut block) {
@@ -104,7 +112,7 @@ impl Channel {
             }
             if answer.ends_with(end.as_bytes()) {
                 answer.truncate(answer.len() - end.len());
-                return Ok(answer);
+                return Ok(());
             }
             if answer.len() > LARGEST {
                 return Err(self.garbled());

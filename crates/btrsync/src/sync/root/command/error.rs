@@ -27,6 +27,16 @@ pub enum CommandError {
         /// The end of what it said, escaped.
         stderr: String,
     },
+    /// Whoever logs in gets something else than a shell.
+    #[error("the login on {host} runs no shell ({status}){}", said(said_there))]
+    NoShell {
+        /// The host, as the user named it.
+        host: String,
+        /// How it ended.
+        status: String,
+        /// The end of what it printed, escaped.
+        said_there: String,
+    },
     /// There is no `btrfs` program on the other side.
     #[error("btrfs is not installed on {host}: '{command}' says{}", said(stderr))]
     Missing {
@@ -101,6 +111,18 @@ impl CommandError {
         }
     }
 
+    /// What the failure of a login means that has printed this before a shell was there.
+    pub(super) fn of_login(self, printed: &[u8]) -> Self {
+        match self {
+            Self::Failed { host, status, stderr, .. } => {
+                let lines =
+                    [last_lines(printed), stderr].into_iter().filter(|said| !said.is_empty());
+                Self::NoShell { host, status, said_there: lines.collect::<Vec<_>>().join("; ") }
+            }
+            other => other,
+        }
+    }
+
     /// Returns what the command said, where it ran at all.
     pub fn stderr(&self) -> &str {
         match self {
@@ -115,6 +137,17 @@ impl CommandError {
 
 fn said(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!(": {stderr}") }
+}
+
+/// The last lines of what was printed, escaped and in one.
+fn last_lines(printed: &[u8]) -> String {
+    const LINES: usize = 3;
+    const MOST: usize = 1024;
+    let end = printed.get(printed.len().saturating_sub(MOST)..).unwrap_or_default();
+    let text = String::from_utf8_lossy(end);
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let last = lines.iter().skip(lines.len().saturating_sub(LINES));
+    last.map(|line| escaped(line).to_string()).collect::<Vec<_>>().join("; ")
 }
 
 /// How a script ended that did not end well.
