@@ -6,7 +6,7 @@ mod notation;
 use std::os::unix::ffi::OsStrExt;
 
 use btrsync::btrfs::{Forest, Key, KeyFn, Subvolume};
-use btrsync::sync::Hooks;
+use btrsync::sync::{CloneSources, Hooks};
 use notation::{case, forest, is, name, show_steps};
 
 /// Shows a forest: each subvolume with its COW parent, in id order.
@@ -338,4 +338,47 @@ fn hooks_of_a_call_come_before_those_of_the_instance_one_by_one() {
     let instance = Hooks::default().target(|vol| is(vol, "a1")).check(|vol, _| !is(vol, "a2"));
     let call = Hooks::default().target(|_| true);
     case(CHAIN, "").hooks(call.or(&instance)).expect("[a1 full] | [a3 incr a1] | [a4 incr a3]");
+}
+
+#[test]
+fn clone_sources_are_what_both_sides_hold() {
+    let always = |source: &str, dest: &str| case(source, dest).clones(CloneSources::Always);
+    // None where a root cannot; those of the same tree but for the parent, the nearest first.
+    case(CHAIN, "+a1; +a2; +a3").expect_clones("");
+    always(CHAIN, "+a1; +a2; +a3").expect_clones("a2 a1");
+    case(CHAIN, "+a1; +a2; +a3").clones(CloneSources::WithParent).expect_clones("a2 a1");
+    // In full any older, those of the tree first; those sent before too.
+    always("x ro; a<dead ro =o; b<dead ro =p", "+x; y =o ro").expect_clones("a x");
+    always("x ro; y ro; z ro", "").expect_clones("; x; y x");
+    case("x ro; y ro", "+x").clones(CloneSources::WithParent).expect_clones("");
+    // Not of another tree where there is a parent, nothing that cannot be a parent, nothing younger.
+    always("x ro; a ro; b<a ro", "+x; +a").expect_clones("");
+    always("x ro changed; y ro", "+x").expect_clones("");
+    always("x ro; y ro", "+y").expect_clones("");
+    // What runs at once is not there for each other, nor what is in one stream.
+    always("x ro; y ro; z ro", "+x").parallel().expect_clones("x; x");
+    always("x ro; y ro; z ro", "+x").batch().expect_clones("x");
+}
+
+#[test]
+fn clone_sources_are_the_same_after_an_interruption() {
+    let source = "A; a1<A ro; b<dead ro =o; c<dead ro =p; a2<A ro; d<dead ro =q; a3<A ro";
+    let clones = |dest: &str| {
+        let plan = case(source, dest).clones(CloneSources::Always).plan();
+        let steps = plan.steps().map(|step| (step.vols[0].id, step.clones.clone()));
+        steps.collect::<Vec<_>>()
+    };
+    let whole = clones("");
+    let mut dest = String::new();
+    for (done, name) in ["+a1", "x =o ro", "y =p ro", "z =q ro", "+a2", "+a3"].iter().enumerate() {
+        assert_eq!(clones(&dest), whole[done..], "after {done}");
+        dest = format!("{dest}; {name}");
+    }
+}
+
+#[test]
+fn clone_sources_are_few() {
+    let names: Vec<String> = (0..20).map(|number| format!("v{number} ro")).collect();
+    let plan = case(&names.join(";"), "").clones(CloneSources::Always).plan();
+    assert_eq!(plan.steps().map(|step| step.clones.len()).max(), Some(8));
 }

@@ -48,6 +48,10 @@ impl Observer for Watch {
         self.report.waits(job, busy);
     }
 
+    fn report_without_clones(&self, job: &Job<'_>, error: &RootError) {
+        self.report.without_clones(job, error);
+    }
+
     fn report_done(&self, job: &Job<'_>, into: &Path, done: Done) {
         self.report.done(job, into, done);
     }

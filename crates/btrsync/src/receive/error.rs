@@ -134,6 +134,12 @@ impl ReceiveError {
         }
     }
 
+    /// Returns whether data could not be cloned, for another reason than a lack of space.
+    pub(crate) fn is_of_clone(&self) -> bool {
+        let is_clone = matches!(self, Self::Apply { command: CommandKind::Clone, .. });
+        is_clone && !self.is_about_space()
+    }
+
     /// Returns whether there was no room, or none left of what the process may have.
     pub(crate) fn is_about_space(&self) -> bool {
         let resources = [Errno::NOSPC, Errno::DQUOT, Errno::NOMEM, Errno::MFILE, Errno::NFILE];

@@ -23,6 +23,8 @@ pub(super) struct Attempt<'a> {
     pub(super) into: &'a Path,
     /// Whether nothing is to be continued.
     pub(super) anew: bool,
+    /// Whether the streams may clone from the clone sources of the step.
+    pub(super) cloning: bool,
 }
 
 /// Both ends under way.
@@ -65,14 +67,14 @@ impl Attempt<'_> {
         let request = SendRequest {
             vols: &step.vols,
             parent: step.parent.as_ref(),
-            clones: &[],
+            clones: self.clones(),
             skip: if remote { &there } else { &[] },
             cancel,
         };
         let (flow, sent) = src.send(request).await?;
         let meta = StreamMeta {
             uuids: step.vols.iter().map(Subvolume::stream_uuid).collect(),
-            sources: step.parent.iter().cloned().collect(),
+            sources: step.parent.iter().chain(self.clones()).cloned().collect(),
             skipped: flow.skipped().to_vec(),
             anew: self.anew,
         };
@@ -96,6 +98,10 @@ impl Attempt<'_> {
         while let Some(busy) = waits.next().await {
             self.transfer.told().report_wait(self.job, busy);
         }
+    }
+
+    fn clones(&self) -> &[Subvolume] {
+        if self.cloning { &self.job.step.clones } else { &[] }
     }
 
     /// What the destination has of each stream.

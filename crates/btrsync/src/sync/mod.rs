@@ -1,6 +1,7 @@
 //! Synchronises subvolumes from one root to another.
 
 mod attempt;
+mod clones;
 mod estimate;
 mod hooks;
 
@@ -20,6 +21,7 @@ mod view;
 
 pub use crate::btrfs::{Problem, usable_parent};
 pub use crate::send::Busy;
+pub use clones::CloneSources;
 pub use estimate::{Estimate, Estimates};
 pub use hooks::Hooks;
 pub use job::{Done, Job};

@@ -41,6 +41,11 @@ pub trait Observer: Send + Sync {
         let _ = job;
     }
 
+    /// The transfer starts over without clone sources, for one of them could not be used.
+    fn report_without_clones(&self, job: &Job<'_>, error: &RootError) {
+        let _ = (job, error);
+    }
+
     /// Something failed; `job` is the transfer that it ended, if it was one.
     fn err(&self, error: &RootError, job: Option<&Job<'_>>) {
         let _ = (error, job);

@@ -6,6 +6,7 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use super::clones::{CloneSources, Common};
 use super::hooks::Hooks;
 
 use super::reason::{Full, Reason};
@@ -58,6 +59,8 @@ pub struct Step {
     pub vols: Vec<Subvolume>,
     /// The parent of an incremental transfer.
     pub parent: Option<Subvolume>,
+    /// What else the stream may clone from: other volumes that both sides hold unchanged.
+    pub clones: Vec<Subvolume>,
     /// Why this parent, or none.
     pub reason: Reason,
 }
@@ -69,6 +72,10 @@ pub struct PlanOptions {
     pub batch: bool,
     /// Also transfer what the destination has.
     pub transfer_existing: bool,
+    /// Whether streams may clone from other volumes that both sides hold.
+    pub clones: CloneSources,
+    /// Whether the steps of a group may run at once, so that none can clone from another.
+    pub parallel: bool,
 }
 
 /// Plans the transfers from the forest `src` to the forest `dst`.
@@ -77,7 +84,8 @@ pub struct PlanOptions {
 /// as the hooks do.
 pub fn plan(src: &Forest, dst: &Forest, diff: &Diff, hooks: &Hooks, options: PlanOptions) -> Plan {
     let (view, relatives) = (View::new(src, dst, diff), OnceCell::new());
-    let mut planner = Planner { src, dst, view, relatives, hooks, options };
+    let common = Common::new(src, &view, options.clones);
+    let mut planner = Planner { src, dst, view, relatives, common, hooks, options };
     let (doubtful, suspects) = (planner.doubtful(src), suspects(src, dst));
     let mut plan = Plan { doubtful, suspects, ..Plan::default() };
     for group in hooks.call_volgroups(src) {
@@ -94,6 +102,7 @@ struct Planner<'a> {
     dst: &'a Forest,
     /// Found when the first is asked for.
     relatives: OnceCell<Relatives<'a>>,
+    common: Common,
     view: View<'a>,
     hooks: &'a Hooks,
     options: PlanOptions,
@@ -113,14 +122,23 @@ impl<'a> Planner<'a> {
     /// Plans one group, and counts what it sends as present afterwards.
     fn group(&mut self, group: &[&'a Subvolume], refused: &mut Vec<Step>) -> Vec<Step> {
         let mut steps = Vec::new();
-        for vol in group.iter().filter(|vol| self.is_wanted(vol)) {
+        for vol in group {
+            if !self.is_wanted(vol) {
+                continue;
+            }
             let step = self.step(vol);
             let accepted = self.hooks.call_check(vol, step.parent.as_ref());
+            if accepted && !self.options.parallel && !self.options.batch {
+                self.common.add(self.src, vol);
+            }
             if accepted { &mut steps } else { &mut *refused }.push(step);
         }
         let sent: HashSet<u64> = steps.iter().map(|step| step.vols[0].id).collect();
         for vol in group {
             self.view.settle(vol, sent.contains(&vol.id));
+        }
+        for step in &steps {
+            self.common.add(self.src, &step.vols[0]);
         }
         if self.options.batch { batch(steps) } else { steps }
     }
@@ -138,7 +156,8 @@ impl<'a> Planner<'a> {
             None if self.hooks.has_parent() => Reason::Full(Full::Chosen),
             None => Reason::Full(self.why_full(vol)),
         };
-        Step { vols: vec![vol.clone()], parent: parent.cloned(), reason }
+        let clones = self.common.choose(self.src, vol, parent);
+        Step { vols: vec![vol.clone()], parent: parent.cloned(), clones, reason }
     }
 
     fn why_full(&self, vol: &'a Subvolume) -> Full {
@@ -163,6 +182,7 @@ fn batch(steps: Vec<Step>) -> Vec<Step> {
         let parent = step.parent.as_ref().map(|parent| parent.id);
         let place = places.entry((parent, step.vols[0].directory().into())).or_insert(joined.len());
         match joined.get_mut(*place) {
+            // Clone sources of the first are as good as those of the others.
             Some(first) => first.vols.extend(step.vols),
             None => joined.push(step),
         }

@@ -116,8 +116,12 @@ impl BtrSync {
     /// Plans the transfers between two forests that were listed before.
     pub fn plan_between(&self, src: &Forest, dst: &Forest, options: &SyncOptions) -> Plan {
         let diff = self.diff(src, dst);
-        let how =
-            PlanOptions { batch: options.batch, transfer_existing: options.transfer_existing };
+        let how = PlanOptions {
+            batch: options.batch,
+            transfer_existing: options.transfer_existing,
+            clones: self.src.sends_clones().and(self.dst.receives_clones()),
+            parallel: options.parallel.is_some(),
+        };
         plan(src, dst, &diff, &self.hooks_of(options), how)
     }
 

@@ -169,22 +169,28 @@ impl Transfer {
         let begin = Instant::now();
         let into = job.step.vols.first().map(|vol| self.directory(vol)).unwrap_or_default();
         self.told().report(job, &into);
-        let mut errors = Vec::new();
-        for anew in [false, true] {
-            let attempt = Attempt { transfer: self, job, into: &into, anew };
-            match attempt.run(&aside).await {
+        let (mut anew, mut cloning) = (false, true);
+        let errors = loop {
+            let attempt = Attempt { transfer: self, job, into: &into, anew, cloning };
+            let errors = match attempt.run(&aside).await {
                 Ok(done) => {
                     let done = Done { elapsed: begin.elapsed(), ..done };
                     self.told().report_done(job, &into, done);
                     return Ok(done);
                 }
-                Err(failed) => errors = failed,
+                Err(errors) => errors,
+            };
+            let unclonable = errors.iter().find(|error| error.is_of_clone(&job.step.clones));
+            if let Some(error) = unclonable.filter(|_| cloning) {
+                self.told().report_without_clones(job, error);
+                (anew, cloning) = (true, false);
+            } else if !anew && errors.iter().any(RootError::is_other_prefix) {
+                self.told().report_restart(job);
+                anew = true;
+            } else {
+                break errors;
             }
-            if anew || !errors.iter().any(RootError::is_other_prefix) {
-                break;
-            }
-            self.told().report_restart(job);
-        }
+        };
         self.tell_causes(job, &errors);
         Err(Cancelled)
     }

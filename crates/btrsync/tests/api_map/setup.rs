@@ -80,7 +80,7 @@ impl OneJob {
         Self {
             src: Recorder::new(vols, &log),
             dst: Recorder::new("", &log),
-            step: Step { vols: side(vols), parent: None, reason },
+            step: Step { vols: side(vols), parent: None, clones: Vec::new(), reason },
             cancel: Cancel::new().unwrap(),
             log,
         }

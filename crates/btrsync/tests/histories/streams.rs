@@ -40,7 +40,13 @@ pub(crate) fn cases(snapshots: usize) -> Vec<Case> {
     });
     let skip =
         (2..snapshots).map(|snapshot| case("skip", snapshot, Some(0), vec![0, snapshot - 1]));
-    chain.chain(full).chain(skip).collect()
+    // As clone sources younger ones are as good as older: they only change how data travels.
+    let others = |snapshot| (0..snapshots).filter(|other| *other != snapshot).collect::<Vec<_>>();
+    let all = (1..snapshots).map(|snapshot| {
+        let parent = (snapshot % 2 == 0).then(|| snapshot - 1);
+        case("all", snapshot, parent, others(snapshot))
+    });
+    chain.chain(full).chain(skip).chain(all).collect()
 }
 
 impl Case {

@@ -22,7 +22,7 @@
 use std::path::PathBuf;
 
 use btrsync::btrfs::{Diff, Forest, KeyFn, Subvolume, default_keys};
-use btrsync::sync::{Hooks, Plan, PlanOptions, Step, plan};
+use btrsync::sync::{CloneSources, Hooks, Plan, PlanOptions, Step, plan};
 use uuid::Uuid;
 
 const CREATED: u64 = 7;
@@ -134,6 +134,24 @@ impl Case {
     pub fn batch(mut self) -> Self {
         self.options.batch = true;
         self
+    }
+
+    pub fn clones(mut self, when: CloneSources) -> Self {
+        self.options.clones = when;
+        self
+    }
+
+    pub fn parallel(mut self) -> Self {
+        self.options.parallel = true;
+        self
+    }
+
+    /// Demands the clone sources of a plan: those of each step, separated by `; `.
+    #[track_caller]
+    pub fn expect_clones(&self, clones: &str) {
+        let of = |step: &Step| step.clones.iter().map(name).collect::<Vec<_>>().join(" ");
+        let shown: Vec<String> = self.plan().steps().map(of).collect();
+        assert_eq!(shown.join("; "), clones);
     }
 
     pub fn transfer_existing(mut self) -> Self {

@@ -9,7 +9,7 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use btrsync::btrfs::{Diff, Forest, default_keys};
-use btrsync::sync::{Full, Hooks, Plan, PlanOptions, Reason, plan};
+use btrsync::sync::{CloneSources, Full, Hooks, Plan, PlanOptions, Reason, plan};
 use proptest::prelude::*;
 
 use reference::Reference;
@@ -31,7 +31,12 @@ fn planned(world: &World, batch: bool) -> Planned {
     let [source, dest] =
         [&world.source, &world.dest].map(|vols| Forest::new(vols.clone(), |vol| vol.read_only));
     let diff = Diff::new(&source, &dest, &default_keys(), &default_keys());
-    let options = PlanOptions { batch, transfer_existing: world.transfer_existing };
+    let options = PlanOptions {
+        batch,
+        transfer_existing: world.transfer_existing,
+        clones: CloneSources::Always,
+        parallel: false,
+    };
     let plan = plan(&source, &dest, &diff, &hooks(world), options);
     Planned { source, plan }
 }
@@ -136,6 +141,25 @@ proptest! {
                 }
                 Reason::Full(Full::Chosen) => prop_assert!(false, "no hook chose"),
             }
+        }
+    }
+
+    #[test]
+    fn clone_sources_are_older_and_there_before(world in world()) {
+        let (planned, reference) = (planned(&world, false), Reference::new(&world));
+        let mut sent = BTreeSet::new();
+        for step in planned.plan.steps() {
+            let vol = &step.vols[0];
+            prop_assert!(step.clones.len() <= 8);
+            let ids: BTreeSet<u64> = step.clones.iter().map(|clone| clone.id).collect();
+            prop_assert_eq!(ids.len(), step.clones.len(), "one is there twice");
+            for id in ids {
+                prop_assert!(id < vol.id && step.parent.as_ref().is_none_or(|parent| parent.id != id));
+                prop_assert!(sent.contains(&id) || reference.is_usable(id));
+                let is_family = reference.root(id) == reference.root(vol.id);
+                prop_assert!(step.parent.is_none() || is_family);
+            }
+            sent.insert(vol.id);
         }
     }
 

@@ -53,6 +53,10 @@ impl<'a> Reference<'a> {
         std::iter::successors(Some(id), |id| self.parent(*id)).collect()
     }
 
+    pub(super) fn root(&self, id: u64) -> Option<u64> {
+        self.ancestors_and_self(id).pop()
+    }
+
     fn equals(&self, id: u64) -> impl Iterator<Item = &'a Subvolume> {
         let ids = |vol: &Subvolume| [vol.uuid, vol.received_uuid];
         let wanted = ids(self.vol(id));

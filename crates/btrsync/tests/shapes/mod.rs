@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use btrsync::btrfs::{Diff, Forest, Subvolume, default_keys};
-use btrsync::sync::{Hooks, Plan, PlanOptions, plan};
+use btrsync::sync::{CloneSources, Hooks, Plan, PlanOptions, plan};
 use uuid::Uuid;
 
 /// Two sides and how to plan between them.
@@ -50,7 +50,8 @@ fn copy(vol: &Subvolume, stale: bool) -> Subvolume {
 }
 
 fn shape(name: &'static str, source: Vec<Subvolume>) -> Shape {
-    let (hooks, options) = (Hooks::default(), PlanOptions::default());
+    let hooks = Hooks::default();
+    let options = PlanOptions { clones: CloneSources::Always, ..PlanOptions::default() };
     Shape { name, source, dest: Vec::new(), hooks, options }
 }
 

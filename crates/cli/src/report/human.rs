@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use btrsync::sync::root::RootError;
 use btrsync::sync::{Busy, Done, Estimate, Estimates, Job, Step};
 use btrsync::text::escaped;
 
@@ -216,6 +217,11 @@ impl Report for Human {
         if busy.attempt == 1 || self.verbose {
             self.note(&format!("{}: {}", names(job.step), waiting(busy)));
         }
+    }
+
+    fn without_clones(&self, job: &Job<'_>, error: &RootError) {
+        let names = names(job.step);
+        self.complain(&format!("btrsync: warning: {names}: starts over without clones: {error}"));
     }
 
     fn done(&self, job: &Job<'_>, _: &Path, done: Done) {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use btrsync::sync::root::RootError;
 use btrsync::sync::{Busy, Done, Estimate, Estimates, Job, Step};
 use serde_json::{Map, Value, json};
 
@@ -52,6 +53,8 @@ fn transfer(event: &str, step: &Step, into: &Path) -> Map<String, Value> {
     put_paths(&mut object, "volumes", step.vols.iter().map(|vol| vol.path.as_path()));
     put_path(&mut object, "parent", step.parent.as_ref().map(|parent| parent.path.as_path()));
     object.insert("kind".into(), kind(step).into());
+    let clones = step.clones.iter().map(|vol| vol.path.as_path());
+    put_paths(&mut object, "clones", clones);
     object.insert("reason".into(), step.reason.to_string().into());
     if let Some(held) = step.reason.held() {
         put_path(&mut object, "relative", Some(held));
@@ -173,13 +176,18 @@ impl Report for Json {
     }
 
     fn waits(&self, job: &Job<'_>, busy: Busy) {
-        let mut object = Map::new();
-        object.insert("event".into(), "wait".into());
-        let paths = job.step.vols.iter().map(|vol| vol.path.as_path());
-        put_paths(&mut object, "volumes", paths);
+        let mut object = about("wait", job);
         object.insert("message".into(), waiting(busy).into());
         object.insert("attempt".into(), busy.attempt.into());
         object.insert("seconds".into(), seconds(busy.pause));
+        self.write(&object.into());
+    }
+
+    fn without_clones(&self, job: &Job<'_>, error: &RootError) {
+        let mut object = about("warning", job);
+        let message = format!("starts over without clones: {error}");
+        object.insert("message".into(), message.into());
+        object.insert("hint".into(), Value::Null);
         self.write(&object.into());
     }
 

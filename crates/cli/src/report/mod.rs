@@ -44,6 +44,8 @@ pub(crate) trait Report: Send + Sync {
     fn restarted(&self, job: &Job<'_>);
     /// A transfer waits for its source.
     fn waits(&self, job: &Job<'_>, busy: Busy);
+    /// A transfer starts over, for a clone source could not be used.
+    fn without_clones(&self, job: &Job<'_>, error: &btrsync::sync::root::RootError);
     /// A transfer has ended well.
     fn done(&self, job: &Job<'_>, into: &std::path::Path, done: Done);
     /// A copy was verified.

@@ -12,6 +12,7 @@ use super::leftover::Leftover;
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{Checkpoints, Partial, Prefix, Received, StreamMeta};
 use crate::sync::Estimate;
+use crate::sync::clones::CloneSources;
 use crate::sync::plan::Step;
 use crate::verify::{DigestOptions, Digests};
 use crate::{Cancel, Flow};
@@ -82,6 +83,17 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
     /// out what the other side has.
     fn is_remote(&self) -> bool {
         false
+    }
+
+    /// Returns when streams that this root sends may have clone sources beside their parent.
+    fn sends_clones(&self) -> CloneSources {
+        CloneSources::Never
+    }
+
+    /// Returns when streams that this root receives may have clone sources beside their parent: where it
+    /// finds them by their UUIDs, and fails if it does not.
+    fn receives_clones(&self) -> CloneSources {
+        CloneSources::Never
     }
 
     /// Returns how many transfers this root can take part in at once.

@@ -8,6 +8,7 @@ use btrsync_kernel as kernel;
 use super::command::CommandError;
 use super::dump::DumpError;
 use super::ssh::BadAddress;
+use crate::btrfs::Subvolume;
 use crate::receive::ReceiveError;
 use crate::text::escaped;
 use crate::verify::VerifyError;
@@ -72,6 +73,14 @@ pub enum RootError {
     Replaced {
         /// The path.
         path: PathBuf,
+    },
+    /// A subvolume cannot be cloned from as it was planned.
+    #[error("cannot clone from {}: {source}", escaped(path))]
+    CloneSource {
+        /// The path of the subvolume.
+        path: PathBuf,
+        /// Why.
+        source: Box<RootError>,
     },
     /// The stream of a subvolume does not begin like the one that was received in part before.
     #[error("the stream of {} does not begin like the one that was interrupted", escaped(path))]
@@ -247,12 +256,25 @@ impl RootError {
         )
     }
 
-    /// Returns whether this only follows from a failure at the other end of the flow.
+    /// Returns whether one of `clones` could not be used as a clone source.
+    pub(crate) fn is_of_clone(&self, clones: &[Subvolume]) -> bool {
+        match self {
+            Self::Receive(error) => !clones.is_empty() && error.is_of_clone(),
+            Self::CloneSource { .. } => true,
+            Self::Command(CommandError::Failed { stderr, .. }) => {
+                let named = |vol: &Subvolume| stderr.contains(&escaped(&vol.path).to_string());
+                clones.iter().any(named)
+            }
+            _ => false,
+        }
+    }
+
     /// Returns whether a transfer could not go on where it was interrupted, and must start over.
     pub fn is_other_prefix(&self) -> bool {
         matches!(self, Self::OtherPrefix { .. } | Self::Receive(ReceiveError::OtherPrefix))
     }
 
+    /// Returns whether this only follows from a failure at the other end of the flow.
     pub(crate) fn is_consequence(&self) -> bool {
         const EPIPE: i32 = 32;
         match self {

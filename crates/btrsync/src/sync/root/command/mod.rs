@@ -44,6 +44,7 @@ use super::{on_thread, scoped, start};
 use crate::Flow;
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{Received, StreamMeta};
+use crate::sync::clones::CloneSources;
 use crate::text::escaped;
 
 /// The shell of a machine, with or without sudo.
@@ -265,6 +266,12 @@ impl BtrfsRoot for CommandRoot {
     async fn occupied(&self, paths: &[PathBuf]) -> Result<Vec<PathBuf>, RootError> {
         let paths = paths.to_vec();
         self.blocking(move |shared| shared.occupied(&paths)).await
+    }
+
+    /// Without a parent `btrfs send -c` chooses one itself, be it a branch. And `btrfs receive` goes on
+    /// without the data where it does not find a clone source.
+    fn sends_clones(&self) -> CloneSources {
+        CloneSources::WithParent
     }
 
     async fn lock(&self, path: &Path) -> Result<(), RootError> {

@@ -33,6 +33,7 @@ use crate::btrfs::{Forest, Subvolume};
 use crate::flow::waits;
 use crate::receive::{self, Partial, ReceiveOptions, Received, StreamMeta, Unwatched};
 use crate::sync::Estimate;
+use crate::sync::clones::CloneSources;
 use crate::text::escaped;
 use crate::verify::{DigestOptions, Digests};
 use crate::{Cancel, Flow};
@@ -122,6 +123,14 @@ impl BtrfsRoot for LocalRoot {
     async fn occupied(&self, paths: &[PathBuf]) -> Result<Vec<PathBuf>, RootError> {
         let paths = paths.to_vec();
         self.blocking(move |shared| directory::occupied(shared, paths)).await
+    }
+
+    fn sends_clones(&self) -> CloneSources {
+        CloneSources::Always
+    }
+
+    fn receives_clones(&self) -> CloneSources {
+        CloneSources::Always
     }
 
     async fn lock(&self, path: &Path) -> Result<(), RootError> {

@@ -27,8 +27,15 @@ pub(super) fn prepare(
     parent: Option<Subvolume>,
     clones: &[Subvolume],
 ) -> Result<Vec<Sending>, RootError> {
-    for source in parent.iter().chain(clones) {
-        check_by_id(shared, source)?;
+    if let Some(parent) = &parent {
+        check_by_id(shared, parent)?;
+    }
+    for clone in clones {
+        let unusable = |error| RootError::CloneSource {
+            path: shared.path.join(&clone.path),
+            source: Box::new(error),
+        };
+        check_by_id(shared, clone).map_err(unusable)?;
     }
     // The kernel clones from the parent only where it is named among the clone sources too.
     let mut clone_sources: Vec<u64> = parent.iter().chain(clones).map(|vol| vol.id).collect();
