@@ -62,6 +62,6 @@ fn a_copy_that_the_destinations_mount_does_not_show_is_no_parent() {
     let mount = dst.mount_subvol("@backup");
     run(["-y".as_ref(), second.as_os_str(), mount.path().as_os_str()])
         .exits(0)
-        .says(&["2\tfull -> .", "none of its COW ancestors is at the destination"]);
+        .says(&["2\tfull -> .", "outside of what the destination shows"]);
     arrived(&second, &dst.path().join("@backup/2"));
 }
