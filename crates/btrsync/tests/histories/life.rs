@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use btrsync_testutil::{History, Tree, btrfs, snapshot_of};
 
-/// The snapshots of a history.
+/// The snapshots of a history, and behind them one of a branch, which went from the first its own way.
 #[derive(Debug)]
 pub(crate) struct Life {
     pub(crate) snapshots: Vec<File>,
@@ -27,6 +27,12 @@ impl Life {
             paths.push(dir.join(round.to_string()));
             btrfs::snapshot_ro(&origin, &paths[round]);
         }
+        let branch = dir.join("branch");
+        btrfs::snapshot_rw(&paths[0], &branch);
+        log.push("a branch from snapshot 0".to_owned());
+        log.extend(history.play(history.rounds() - 1, &branch, &paths));
+        paths.push(dir.join(history.rounds().to_string()));
+        btrfs::snapshot_ro(&branch, &paths[history.rounds()]);
         Self {
             snapshots: paths.iter().map(|path| File::open(path).unwrap()).collect(),
             trees: paths.iter().map(|path| snapshot_of(path)).collect(),

@@ -40,13 +40,15 @@ pub(crate) fn cases(snapshots: usize) -> Vec<Case> {
     });
     let skip =
         (2..snapshots).map(|snapshot| case("skip", snapshot, Some(0), vec![0, snapshot - 1]));
-    // As clone sources younger ones are as good as older: they only change how data travels.
-    let others = |snapshot| (0..snapshots).filter(|other| *other != snapshot).collect::<Vec<_>>();
-    let all = (1..snapshots).map(|snapshot| {
-        let parent = (snapshot % 2 == 0).then(|| snapshot - 1);
+    // As clone sources younger ones and branches are as good as older: they only change how data travels.
+    let branch = snapshots;
+    let others = |snapshot| (0..=branch).filter(|other| *other != snapshot).collect::<Vec<_>>();
+    let all = (0..=branch).rev().map(|snapshot| {
+        let parent = (snapshot % 2 == 0 && snapshot > 0 && snapshot < branch).then(|| snapshot - 1);
         case("all", snapshot, parent, others(snapshot))
     });
-    chain.chain(full).chain(skip).chain(all).collect()
+    let increment = case("increment", branch, Some(0), others(branch));
+    chain.chain(full).chain(skip).chain(all).chain([increment]).collect()
 }
 
 impl Case {

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panic")]
 
 mod clean;
+mod clones;
 mod failures;
 mod identity;
 mod killed;
