@@ -67,7 +67,8 @@ impl Problem {
                 "delete the others there, or replace each by a writable snapshot of it, which gets a UUID of its own"
             }
             Self::Writable => {
-                "if nothing was changed in the copy, 'btrfs property set -t subvol COPY ro true' lets it serve"
+                "if nothing was changed in the copy, 'btrfs property set -t subvol COPY ro true' lets it serve; \
+                 else replace it by a writable snapshot of it, which does not say that it was received"
             }
             Self::Hidden => "name a destination whose mount has the copy below it, without --scope",
             Self::SourceWritable => {

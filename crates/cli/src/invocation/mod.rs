@@ -256,7 +256,9 @@ impl Invocation<'_> {
     fn warn_of_suspects(&self, plan: &Plan) {
         for (vol, problem) in plan.suspects.iter().take(MOST_WARNINGS) {
             let path = escaped(&vol.path);
-            let text = format!("{path} at the destination is left out: {problem}");
+            let text = format!(
+                "{path} at the destination says that it was received, and is left out: {problem}"
+            );
             self.report.warn(&vol.path, &text, problem.way_out());
         }
         if let Some(more) = plan.suspects.len().checked_sub(MOST_WARNINGS).filter(|more| *more > 0)
