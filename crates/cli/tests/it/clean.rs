@@ -128,14 +128,17 @@ fn stream_files_go_wherever_they_are_and_those_that_are_written_stay() {
     let home = tempfile::tempdir().unwrap();
     let at = |name: &str| -> PathBuf { home.path().join(name) };
     let (dead, living) = (at(&form('a', "dump")), at(&form('b', "dump")));
-    [&dead, &living, &at("monday.btrfs_stream")].iter().for_each(|p| fs::write(p, "x").unwrap());
+    let part = at(&form('d', "stream"));
+    [&dead, &living, &part, &at("monday.btrfs_stream")]
+        .iter()
+        .for_each(|p| fs::write(p, "x").unwrap());
     let writer = File::open(&living).unwrap();
     flock(&writer, FlockOperation::LockExclusive).unwrap();
     fs::create_dir(at(&form('c', "dump"))).unwrap();
     clean(&["-n"], home.path()).exits(0).says(&["a stream file", "1 B"]);
-    assert_eq!(names(home.path()).len(), 4);
-    clean(&["-y"], home.path()).exits(0).says(&["1 of 1 removed"]);
-    assert!(!dead.exists() && living.exists() && names(home.path()).len() == 3);
+    assert_eq!(names(home.path()).len(), 5);
+    clean(&["-y"], home.path()).exits(0).says(&["2 of 2 removed"]);
+    assert!(!dead.exists() && !part.exists() && living.exists() && names(home.path()).len() == 3);
 }
 
 #[test]

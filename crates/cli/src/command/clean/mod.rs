@@ -25,10 +25,11 @@ use crate::signals::Interrupted;
 use crate::waiting::until_free;
 
 const EXAMPLES: &str = "\
-What is left is found by its name, .btrsync-… and one of three endings, and by being what such a name is for:
+What is left is found by its name, .btrsync-… and one of four endings, and by being what such a name is for:
   .partial      a subvolume that was not received to its end, here or in any directory below
   .checkpoint   a snapshot of one, from which a rerun of the sync goes on, here or below
   .dump         a stream file that was not written to its end, here
+  .stream       one that a rerun goes on with, here
 A run that sends the same subvolumes into the same directory continues what it can of these.
 
 Examples:
