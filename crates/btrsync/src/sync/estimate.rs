@@ -85,7 +85,7 @@ impl BtrSync {
         let request = SendRequest {
             vols: &step.vols,
             parent: step.parent.as_ref(),
-            clones: &[],
+            clones: &step.clones,
             skip: &[],
             cancel: limit,
         };
