@@ -127,9 +127,10 @@ pub(crate) struct Args {
         default_missing_value = "forever", value_parser = wait, help_heading = RUN)]
     pub(crate) wait: Option<Wait>,
 
-    /// Measure for SECONDS at most how much is to be sent, before anything is; 0 for not at all
-    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds, help_heading = RUN)]
-    pub(crate) estimate: Duration,
+    /// Measure for SECONDS at most how much is to be sent, before anything is; 0 for not at all. The
+    /// default is 3 where somebody sees it, or where it may not fit
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = RUN)]
+    pub(crate) estimate: Option<Duration>,
 
     /// Send also what does not seem to fit into the free space of DESTINATION
     #[arg(long, help_heading = RUN)]

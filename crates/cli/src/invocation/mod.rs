@@ -4,8 +4,9 @@ pub(crate) mod check;
 mod room;
 mod verify;
 
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use btrsync::Cancel;
 use btrsync::btrfs::Forest;
@@ -128,8 +129,9 @@ impl Invocation<'_> {
         summary.planned += plan.steps().count();
         self.note_doubtful(&plan);
         self.warn_of_suspects(&plan);
-        let estimates = sync.estimate(&plan, self.args.estimate, &self.cancel).await;
         let space = self.space(target, &plan).await;
+        let within = self.measuring(&source, space).await;
+        let estimates = sync.estimate(&plan, within, &self.cancel).await;
         let planned = Planned { plan: &plan, estimates: &estimates, space };
         self.report.preview(&Preview::new(&source, target, planned, &transfer, self.args));
         plan.steps().try_for_each(|step| source.root.check(step))?;
@@ -171,6 +173,19 @@ impl Invocation<'_> {
             true => None,
             false => target.root.space(&target.path).await,
         }
+    }
+
+    /// How long to measure what is to be sent. Where nobody sees the figure and there is plenty of room,
+    /// the time is better spent on sending.
+    async fn measuring(&self, source: &Source, space: Option<Space>) -> Duration {
+        const PLENTY: u64 = 4;
+        let seen = self.args.mode() != Mode::Go || self.report.progress_period().is_some();
+        let fits = match (space, source.root.space(Path::new("")).await) {
+            (Some(there), Some(here)) => here.used.saturating_mul(PLENTY) <= there.free,
+            _ => true,
+        };
+        let default = if seen || !fits { Duration::from_secs(3) } else { Duration::ZERO };
+        self.args.estimate.unwrap_or(default)
     }
 
     fn sync(&self, source: &Arc<Source>, target: &Target) -> (BtrSync, SyncOptions) {

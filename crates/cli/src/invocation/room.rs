@@ -51,7 +51,7 @@ mod tests {
 
     fn checked(data: u64, reserve: Option<Reserve>, mode: Mode) -> Result<Option<String>, String> {
         let total = Estimate { bytes: data + 1000, data, is_whole: true };
-        let space = Space { free: 4096, reserve };
+        let space = Space { free: 4096, used: 0, reserve };
         check(Some(total), Some(space), mode).map_err(|failure| failure.message)
     }
 
@@ -73,7 +73,7 @@ mod tests {
     fn what_is_not_known_is_no_obstacle() {
         let total = Some(Estimate { bytes: 9, data: 9, is_whole: false });
         assert_eq!(check(total, None, Mode::Go), Ok(None));
-        let full = Some(Space { free: 0, reserve: None });
+        let full = Some(Space { free: 0, used: 0, reserve: None });
         assert_eq!(check(None, full, Mode::Go), Ok(None));
         assert!(check(total, full, Mode::Go).is_err(), "at least so much");
     }

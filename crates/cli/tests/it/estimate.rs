@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-use btrsync_testutil::{btrfs, require_btrfs, require_tool, write_files};
+use btrsync_testutil::{LoopFs, btrfs, require_btrfs, require_tool, write_files};
 use serde_json::Value;
 
 use crate::support::{Ended, Pair, Pty, paths, random_file, run, subvolume};
@@ -134,6 +134,19 @@ fn each_of_two_sources_has_its_own() {
     });
     let backup = pair.backup();
     let [a, b] = [&vols[0], &vols[1]].map(|vol| vol.as_os_str());
-    let ended = run(["-y".as_ref(), a, b, backup.as_os_str()]).exits(0);
+    let args = |how: &'static str| ["-y".as_ref(), how.as_ref(), a, b, backup.as_os_str()];
+    let ended = run(args("--estimate=3")).exits(0);
     ended.says(&["snaps/a\tfull -> backup", "~1.0 MiB", "~4.0 MiB"]);
+}
+
+#[test]
+fn where_nobody_sees_it_nothing_is_measured_unless_room_is_short() {
+    require_btrfs!();
+    let pair = Pair::of(LoopFs::new(), LoopFs::builder().size_mib(1024).build());
+    subvolume(&pair.origin());
+    pair.take("1");
+    let ended = run(pair.args(&["-y"])).exits(0);
+    assert!(!ended.out.contains('~'), "{ended:#?}");
+    let small = Pair::with_large(60);
+    run(small.args(&["-y"])).exits(0).says(&["~60.0 MiB"]);
 }

@@ -206,6 +206,8 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
 pub struct Space {
     /// What is free for data, in bytes.
     pub free: u64,
+    /// What is in use on its filesystem, in bytes.
+    pub used: u64,
     /// Why more may fit than that, if there is a reason.
     pub reserve: Option<Reserve>,
 }

@@ -20,7 +20,8 @@ pub(super) struct Sending {
     pub(super) options: kernel::SendOptions,
 }
 
-/// Opens what is to be sent, and checks that all of it still is what was listed.
+/// Opens what is to be sent, and checks that all of it still is what was listed, and what it is sent from
+/// unchanged.
 pub(super) fn prepare(
     shared: &Shared,
     vols: &[Subvolume],
@@ -47,6 +48,8 @@ pub(super) fn prepare(
     };
     vols.iter()
         .map(|vol| {
+            // What is sent is as it is now, also where that is newer than the list.
+            let vol = &Subvolume { ctransid: None, ..vol.clone() };
             let (path, dir) = (shared.path.join(&vol.path), open_vol(shared, vol)?);
             Ok(Sending { path, dir, options: options.clone() })
         })

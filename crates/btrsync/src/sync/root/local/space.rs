@@ -19,8 +19,9 @@ use crate::temporary::Unfinished;
 pub(super) fn space(shared: &Shared, path: &Path) -> Option<Space> {
     let dir = open::directory_below(&shared.dir, path).or_else(|_| shared.dir.try_clone()).ok()?;
     let stat = fstatvfs(&dir).ok()?;
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-    Some(Space { free, reserve: reserve(&dir)? })
+    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+    let (free, used) = (bytes(stat.f_bavail), bytes(stat.f_blocks.saturating_sub(stat.f_bfree)));
+    Some(Space { free, used, reserve: reserve(&dir)? })
 }
 
 /// Why more may fit than is free. What cannot be looked at could be anything: then nothing is known.
