@@ -10,14 +10,16 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 
 use rustix::fs::{FileType, Mode, OFlags, Timestamps};
+use rustix::process::{Resource, getrlimit};
 
 use super::apply_error::{Applied, ApplyError, Told};
 use super::confine::{self, is_at_or_below};
 use super::locks::Locks;
 use super::node::{Access, Node};
 
-/// How many directories stay open. A process may have 1,024 descriptors by default.
-const DIRECTORIES: usize = 128;
+/// How many directories stay open at most. A process may have 1,024 descriptors by default; where it may have
+/// fewer, a quarter of them is for this.
+const DIRECTORIES: u64 = 128;
 
 /// How many other entries stay open: the one at hand, and one that is cloned from.
 const FILES: usize = 2;
@@ -31,6 +33,7 @@ pub(super) struct Tree {
     root: Rc<Node>,
     device: (u32, u32),
     directories: HashMap<Box<[u8]>, Slot>,
+    most_directories: u64,
     /// The last used comes last.
     files: Vec<(Box<[u8]>, Rc<Node>)>,
     clock: u64,
@@ -58,6 +61,9 @@ impl Tree {
             root: Rc::new(Node::found(root, FileType::Directory, Access::Read)),
             device: look.device,
             directories: HashMap::new(),
+            most_directories: getrlimit(Resource::Nofile)
+                .current
+                .map_or(DIRECTORIES, |most| (most / 4).min(DIRECTORIES)),
             files: Vec::new(),
             clock: 0,
             locks,
@@ -155,7 +161,7 @@ impl Tree {
 
     /// Keeps a directory open, and leaves the one that was not used for longest.
     pub(super) fn hold_directory(&mut self, path: &[u8], node: Node) -> Applied<Rc<Node>> {
-        if self.directories.len() >= DIRECTORIES {
+        if self.directories.len() as u64 >= self.most_directories {
             let oldest = self.directories.iter().min_by_key(|(_, slot)| slot.used);
             if let Some(oldest) = oldest.map(|(path, _)| path.clone()) {
                 self.leave(&oldest)?;
