@@ -84,18 +84,30 @@ impl Cancel {
 
     /// Waits until `fd` is ready for `want`; fails with [`cancelled`] where the switch is thrown first.
     pub(crate) fn wait(&self, fd: impl AsFd, want: PollFlags) -> io::Result<()> {
+        self.wait_for(fd, want, None).map(drop)
+    }
+
+    /// As [`Cancel::wait`], but for some time at most; returns whether `fd` is ready.
+    pub(crate) fn wait_for(
+        &self,
+        fd: impl AsFd,
+        want: PollFlags,
+        time: Option<Duration>,
+    ) -> io::Result<bool> {
+        let time = time.and_then(|time| Timespec::try_from(time).ok());
         let mut polled = vec![PollFd::from_borrowed_fd(fd.as_fd(), want)];
         polled.extend(self.events().map(|fd| PollFd::from_borrowed_fd(fd, READ)));
         loop {
-            match poll(&mut polled, None) {
+            match poll(&mut polled, time.as_ref()) {
                 Err(Errno::INTR) => continue,
                 result => result?,
             };
             if polled[1..].iter().any(|event| !event.revents().is_empty()) {
                 return Err(cancelled());
             }
-            if !polled[0].revents().is_empty() {
-                return Ok(());
+            let ready = !polled[0].revents().is_empty();
+            if ready || time.is_some() {
+                return Ok(ready);
             }
         }
     }

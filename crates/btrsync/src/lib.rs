@@ -4,6 +4,7 @@
 //! incremental transfers, and carries them out. Under a final name at the destination stands only a
 //! complete, durable subvolume; after any failure, the same call finishes the job.
 //!
+//! - [`agent`]: the protocol spoken with a btrsync at the other end of a pipe.
 //! - [`btrfs`]: subvolumes as values, the COW forest, the difference of two forests.
 //! - [`receive`]: send streams, received into a directory.
 //! - [`verify`]: whether two subvolumes hold the same.
@@ -35,6 +36,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod agent;
 pub mod btrfs;
 mod cancel;
 mod flow;

@@ -26,6 +26,7 @@ mod node;
 mod spool;
 mod tree;
 mod walk;
+mod wire;
 
 pub use check::{Stream, verify, verify_stream};
 pub use compare::{Verdict, compare};
@@ -34,6 +35,7 @@ pub use digest::Digest;
 pub use entry::{BadEntry, Entry, Kind, Xattr};
 pub use error::VerifyError;
 pub use tree::{Digests, Tree};
+pub(crate) use wire::{decode_entries, encode_entries};
 
 /// What counts, beside what always does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

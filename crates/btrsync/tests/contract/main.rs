@@ -1,4 +1,5 @@
-//! What every root promises, held against each: local, under sudo, and through a real sshd.
+//! What every root promises, held against each: local, under sudo, through a real sshd, and through another
+//! btrsync.
 //!
 //! The hazard is a promise that only one of them keeps. A behaviour is written once, as a function of a
 //! [`plug::Plug`]; a new root is one line here and one function there. Stream files and dumps can do a
@@ -10,6 +11,7 @@ mod locate;
 mod lock;
 mod plug;
 mod refuse;
+mod serve;
 mod streams;
 #[allow(dead_code, reason = "shared with local_root, which uses the rest")]
 #[path = "../local_root/support.rs"]
@@ -54,7 +56,7 @@ macro_rules! root {
         $(#[tokio::test]
         async fn $behaviour() {
             btrsync_testutil::$gate!();
-            crate::$theme::$behaviour(&crate::plug::$plug()).await;
+            crate::$theme::$behaviour(&crate::plug::$plug().await).await;
         })*
     };
 }
@@ -62,3 +64,4 @@ macro_rules! root {
 root!(local, require_btrfs);
 root!(sudo, require_machines);
 root!(ssh, require_machines);
+root!(agent, require_btrfs);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use btrsync::Cancel;
 use btrsync::sync::root::local::Local;
-use btrsync::sync::root::{RootError, RootFactory, RootOptions, Ssh, SshOptions, Sudo};
+use btrsync::sync::root::{Agent, RootError, RootFactory, RootOptions, Ssh, SshOptions, Sudo};
 use btrsync_testutil::Machine;
 
 use crate::support::Root;
@@ -19,16 +19,23 @@ pub(crate) struct Plug {
     _machine: Option<Machine>,
 }
 
-pub(crate) fn local() -> Plug {
+pub(crate) async fn local() -> Plug {
     Plug { factory: Arc::new(Local), prefix: "", _machine: None }
 }
 
-pub(crate) fn sudo() -> Plug {
+pub(crate) async fn sudo() -> Plug {
     Plug { factory: Arc::new(Sudo::new(Cancel::new().unwrap())), prefix: "", _machine: None }
 }
 
+/// Through another process of this very program, over a pipe.
+pub(crate) async fn agent() -> Plug {
+    let cancel = Cancel::new().unwrap();
+    let agent = Agent::start(crate::serve::command(), "", None, &cancel).await.unwrap();
+    Plug { factory: Arc::new(agent), prefix: "", _machine: None }
+}
+
 /// Through an sshd that listens on the loopback address.
-pub(crate) fn ssh() -> Plug {
+pub(crate) async fn ssh() -> Plug {
     let machine = Machine::on_loopback();
     let config_file = Some(machine.ssh_config());
     let options = SshOptions { host: "far".into(), config_file, ..SshOptions::default() };

@@ -45,7 +45,7 @@ async fn a_stream_file_lists_shows_and_sends_what_it_holds() {
     assert!(stream(&root, &one, None).await == streams[0], "the streams differ");
     assert!(stream(&root, &two, Some(&one)).await == streams[1], "the streams differ");
     let to = LoopFs::new();
-    let dst = local().root(to.path()).await;
+    let dst = local().await.root(to.path()).await;
     for vol in [&one, &two] {
         let bytes = stream(&root, vol, forest.parent(vol)).await;
         receive(&dst, bytes, "", StreamMeta { uuids: vec![vol.uuid], ..StreamMeta::default() })
@@ -72,7 +72,7 @@ async fn a_dump_is_the_stream_and_what_it_lists_is_that_of_the_other_root() {
     require_btrfs!();
     let (from, _file, streams) = recorded();
     let to = LoopFs::new();
-    let compared = local().root(to.path()).await;
+    let compared = local().await.root(to.path()).await;
     receive(&compared, streams[0].clone(), "", StreamMeta::default()).await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let target = DumpTarget::Directory {

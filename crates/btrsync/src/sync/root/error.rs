@@ -8,6 +8,7 @@ use btrsync_kernel as kernel;
 use super::command::CommandError;
 use super::dump::DumpError;
 use super::ssh::BadAddress;
+use crate::agent::{AgentError, There};
 use crate::btrfs::Subvolume;
 use crate::receive::ReceiveError;
 use crate::text::escaped;
@@ -163,6 +164,12 @@ pub enum RootError {
     /// A command on another machine, or under sudo, failed.
     #[error(transparent)]
     Command(CommandError),
+    /// Another btrsync could not be talked to.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// Another btrsync has failed at what it was asked for.
+    #[error(transparent)]
+    There(There),
     /// A stream could not be received.
     #[error(transparent)]
     Receive(#[from] ReceiveError),
@@ -241,6 +248,7 @@ impl RootError {
             Self::Receive(error) => error.raw_os_error(),
             Self::Dump(error) => error.raw_os_error(),
             Self::Verify(error) => error.raw_os_error(),
+            Self::There(there) => there.errno,
             _ => None,
         }
     }
@@ -280,6 +288,7 @@ impl RootError {
         match self {
             Self::Send { .. } | Self::StreamPipe { .. } => self.raw_os_error() == Some(EPIPE),
             Self::Receive(error) => error.is_end_of_flow(),
+            Self::There(there) => there.follows,
             Self::Dump(error) => error.is_end_of_flow(),
             Self::Cancelled | Self::Verify(VerifyError::Cancelled) => true,
             _ => false,

@@ -3,6 +3,7 @@
 //! Implementations differ in how they reach a filesystem; what they promise is the same, and stands
 //! with each method of [`BtrfsRoot`].
 
+mod agent;
 mod command;
 mod contract;
 pub mod dump;
@@ -13,6 +14,7 @@ pub mod local;
 mod scoped;
 pub mod ssh;
 
+pub use agent::{Agent, AgentRoot};
 pub use command::{CommandError, CommandRoot, Sudo};
 pub use contract::{
     BtrfsRoot, Completion, Kind, Look, Reserve, RootFactory, RootOptions, Scope, SendRequest, Space,

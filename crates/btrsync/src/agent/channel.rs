@@ -1,0 +1,267 @@
+//! One operation on a connection, beside others.
+//!
+//! Each side may send only what the other has granted, so a receiver that is slow holds up its own
+//! operation and no other, and nobody can make us hold more than the window. What is granted is counted in
+//! bytes of bodies, with something for each frame, so that empty ones are not free.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::event::{EventfdFlags, PollFlags, eventfd};
+
+use super::frame::{Frame, Kind, LONGEST_DATA, LONGEST_MESSAGE, bad};
+use super::mux::{Ended, Shared};
+use crate::Cancel;
+
+/// What a frame counts beside its body.
+const EACH: usize = 32;
+
+/// What each side may send on a channel at first. A message of any size fits.
+pub(super) const WINDOW: usize = LONGEST_MESSAGE + LONGEST_DATA;
+
+/// What may be under way in a transfer, once it has begun to flow.
+pub(super) const WIDE: usize = 4 << 20;
+
+/// Why nothing comes, or goes, any more.
+#[derive(Debug, Clone)]
+pub(crate) enum Broken {
+    /// The operation was cancelled here.
+    Cancelled,
+    /// The other side has closed the channel.
+    Closed,
+    /// The connection has ended.
+    Ended(Ended),
+}
+
+/// What arrives on a channel.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Item {
+    Message(Vec<u8>),
+    Data(Vec<u8>),
+    End,
+}
+
+impl Item {
+    fn cost(&self) -> usize {
+        EACH + match self {
+            Self::Message(body) | Self::Data(body) => body.len(),
+            Self::End => 0,
+        }
+    }
+}
+
+/// What wakes one waiting thread.
+#[derive(Debug)]
+struct Event(OwnedFd);
+
+impl Event {
+    fn new() -> io::Result<Self> {
+        Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+    }
+
+    fn set(&self) {
+        // It can fail only where the counter is full, and then it is set.
+        let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
+    }
+
+    fn wait(&self, cancel: &Cancel) -> Result<(), Broken> {
+        cancel.wait(&self.0, PollFlags::IN).map_err(|_| Broken::Cancelled)?;
+        // It fails only where it is clear.
+        let _ = rustix::io::read(&self.0, &mut [0; 8]);
+        Ok(())
+    }
+}
+
+/// What both the channel and the thread that reads the connection know of it.
+#[derive(Debug)]
+pub(super) struct Line {
+    state: Mutex<State>,
+    readable: Event,
+    writable: Event,
+    /// Thrown when the other side wants nothing more.
+    gone: Cancel,
+}
+
+#[derive(Debug)]
+struct State {
+    inbox: VecDeque<Item>,
+    /// What the other side may still send.
+    granted: usize,
+    /// What it may send again, but was not told yet.
+    owed: usize,
+    /// What we may send.
+    credit: usize,
+    /// Whether and why nothing more comes.
+    over: Option<Broken>,
+}
+
+impl Line {
+    pub(super) fn new(cancel: &Cancel) -> io::Result<Self> {
+        let state =
+            State { inbox: VecDeque::new(), granted: WINDOW, owed: 0, credit: WINDOW, over: None };
+        Ok(Self {
+            state: Mutex::new(state),
+            readable: Event::new()?,
+            writable: Event::new()?,
+            gone: cancel.child()?,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a frame of the other side.
+    pub(super) fn take(&self, frame: Frame) -> io::Result<()> {
+        let item = match frame.kind {
+            Kind::Message => Item::Message(frame.body),
+            Kind::Data => Item::Data(frame.body),
+            Kind::End => Item::End,
+            Kind::Window => return self.grow(&frame.body),
+            Kind::Close => {
+                self.end(Broken::Closed);
+                return Ok(());
+            }
+            Kind::Alive => return Ok(()),
+        };
+        let mut state = self.lock();
+        let left = state.granted.checked_sub(item.cost());
+        state.granted = left.ok_or_else(|| bad("more than was granted"))?;
+        state.inbox.push_back(item);
+        self.readable.set();
+        Ok(())
+    }
+
+    fn grow(&self, body: &[u8]) -> io::Result<()> {
+        let bytes = body.try_into().map_err(|_| bad("a window of no size"))?;
+        let mut state = self.lock();
+        let credit = state.credit.checked_add(u32::from_le_bytes(bytes) as usize);
+        state.credit = credit.ok_or_else(|| bad("a window without end"))?;
+        self.writable.set();
+        Ok(())
+    }
+
+    /// Notes that nothing more comes. What has come can still be read.
+    pub(super) fn end(&self, why: Broken) {
+        // First: whoever reads the end of the data must know why.
+        self.gone.cancel();
+        self.lock().over.get_or_insert(why);
+        self.readable.set();
+        self.writable.set();
+    }
+}
+
+/// One end of a channel. One thread may read and another write. Dropped, it is closed.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(super) id: u32,
+    pub(super) line: Arc<Line>,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Channel {
+    /// Returns the number of the channel.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Returns the switch that is thrown when the other side wants nothing more.
+    pub(crate) fn gone(&self) -> &Cancel {
+        &self.line.gone
+    }
+
+    /// Sends a message.
+    pub(crate) fn message(&self, bytes: &[u8], cancel: &Cancel) -> Result<(), Broken> {
+        self.put(Kind::Message, bytes, cancel)
+    }
+
+    /// Sends bulk data.
+    pub(crate) fn data(&self, bytes: &[u8], cancel: &Cancel) -> Result<(), Broken> {
+        bytes.chunks(LONGEST_DATA).try_for_each(|chunk| self.put(Kind::Data, chunk, cancel))
+    }
+
+    /// Tells that the data has ended.
+    pub(crate) fn end(&self, cancel: &Cancel) -> Result<(), Broken> {
+        self.put(Kind::End, b"", cancel)
+    }
+
+    /// Wants nothing more of the other side, which is told so; whoever waits for it here is told too.
+    pub(crate) fn abandon(&self) {
+        self.line.end(Broken::Cancelled);
+        // Where the connection has ended, the other side knows.
+        let _ = self.shared.write(Kind::Close, self.id, b"");
+    }
+
+    /// Lets the other side have more under way.
+    pub(crate) fn widen(&self) -> Result<(), Broken> {
+        self.line.lock().granted += WIDE - WINDOW;
+        self.grant(WIDE - WINDOW)
+    }
+
+    /// Waits for what comes next.
+    pub(crate) fn next(&self, cancel: &Cancel) -> Result<Item, Broken> {
+        loop {
+            let mut state = self.line.lock();
+            if let Some(item) = state.inbox.pop_front() {
+                let owed = state.settle(&item);
+                drop(state);
+                if owed > 0 {
+                    self.grant(owed)?;
+                }
+                return Ok(item);
+            }
+            if let Some(over) = &state.over {
+                return Err(over.clone());
+            }
+            drop(state);
+            self.line.readable.wait(cancel)?;
+        }
+    }
+
+    fn put(&self, kind: Kind, body: &[u8], cancel: &Cancel) -> Result<(), Broken> {
+        let cost = EACH + body.len();
+        loop {
+            let mut state = self.line.lock();
+            if let Some(over) = &state.over {
+                return Err(over.clone());
+            }
+            if state.credit >= cost {
+                state.credit -= cost;
+                break;
+            }
+            drop(state);
+            self.line.writable.wait(cancel)?;
+        }
+        self.shared.write(kind, self.id, body)
+    }
+
+    fn grant(&self, bytes: usize) -> Result<(), Broken> {
+        match self.shared.write(Kind::Window, self.id, &(bytes as u32).to_le_bytes()) {
+            // What has come can still be read, whatever became of the connection.
+            Err(Broken::Ended(_)) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+impl State {
+    /// Notes that something was taken out; returns what the other side is to be told of. It is told in
+    /// large pieces, but for what a message could wait for.
+    fn settle(&mut self, item: &Item) -> usize {
+        self.owed += item.cost();
+        let may_wait = matches!(item, Item::Data(_)) || !self.inbox.is_empty();
+        if self.over.is_some() || self.owed < WINDOW / 4 && may_wait {
+            return 0;
+        }
+        self.granted += self.owed;
+        std::mem::take(&mut self.owed)
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        self.shared.close(self.id, self.line.lock().over.is_none());
+    }
+}

@@ -1,0 +1,307 @@
+//! A root whose filesystem another btrsync reaches: on another machine, or on this one with other rights.
+//!
+//! What it can do is what a local root can, for that is what it is on the other side. What comes from there
+//! is not trusted to be what it should: paths stay below the root, and everything is bounded.
+
+mod digests;
+mod lists;
+mod streams;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use self::digests::FarDigests;
+use super::contract::{BtrfsRoot, Completion, Look, RootFactory, RootOptions, SendRequest};
+use super::error::RootError;
+use super::on_thread;
+use crate::agent::{
+    AgentError, Answer, Bytes, Carrier, Channel, Client, Greeted, PATIENCE, Request, Vol, begins,
+};
+use crate::btrfs::{Forest, Subvolume};
+use crate::process::{Piped, Words};
+use crate::receive::{Partial, Received, StreamMeta};
+use crate::verify::{DigestOptions, Digests};
+use crate::{Cancel, Flow};
+
+/// Another btrsync, which makes roots of the filesystems that it reaches.
+#[derive(Debug, Clone)]
+pub struct Agent(Arc<Client>);
+
+impl Agent {
+    /// Starts a command that runs `btrsync serve`, on this machine or another, and waits until it
+    /// answers. `host` is put before paths in messages; empty for this machine.
+    ///
+    /// # Errors
+    ///
+    /// [`RootError::Agent`] where it does not, or speaks another version.
+    pub async fn start(
+        mut command: Command,
+        host: &str,
+        patience: Option<Duration>,
+        cancel: &Cancel,
+    ) -> Result<Self, RootError> {
+        let (host, cancel) = (host.to_owned(), cancel.clone());
+        on_thread(move || {
+            let piped = Piped::start(&mut command, &cancel).map_err(|error| {
+                let why = format!("cannot start {}: {error}", command.get_program().display());
+                AgentError::Absent { host: host.clone(), why }
+            })?;
+            let Piped { child, input, output, stderr } = piped;
+            let carrier = Box::new(Started { child, stderr });
+            let greeted = Greeted { early: Vec::new(), input, output, carrier };
+            Self::greeted(greeted, &host, PATIENCE, patience, &cancel)
+        })
+        .await
+    }
+
+    /// Takes over what was started; waits for its greeting for `wait` at most.
+    pub(super) fn greeted(
+        greeted: Greeted,
+        host: &str,
+        wait: Duration,
+        patience: Option<Duration>,
+        cancel: &Cancel,
+    ) -> Result<Self, RootError> {
+        let patience = patience.unwrap_or(PATIENCE);
+        Client::start(greeted, host, wait, patience, cancel).map(|client| Self(Arc::new(client)))
+    }
+
+    /// Returns the version of the program on the other side, for people.
+    pub fn program(&self) -> String {
+        self.0.program()
+    }
+
+    /// Ends the connection. What still runs over it fails.
+    pub async fn close(&self) {
+        let client = Arc::clone(&self.0);
+        // It has ended, or been killed after some time; there is nothing else to tell.
+        let _ = on_thread(move || {
+            client.close();
+            Ok(())
+        })
+        .await;
+    }
+}
+
+/// A program that was started here.
+#[derive(Debug)]
+struct Started {
+    child: Child,
+    stderr: Words,
+}
+
+/// How long a program may take to end once its input has.
+const LEAVE: Duration = Duration::from_secs(2);
+
+impl Started {
+    fn has_ended(&mut self) -> bool {
+        let begin = std::time::Instant::now();
+        while begin.elapsed() < LEAVE {
+            match self.child.try_wait() {
+                Ok(None) => std::thread::sleep(Duration::from_millis(2)),
+                _ => return true,
+            }
+        }
+        false
+    }
+}
+
+impl Carrier for Started {
+    fn words(&mut self) -> String {
+        self.has_ended();
+        self.stderr.last(|_| false)
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.has_ended();
+        // Both fail only where it has ended and been waited for already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[async_trait]
+impl RootFactory for Agent {
+    async fn get_root(
+        &self,
+        path: &Path,
+        options: &RootOptions,
+    ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError> {
+        let client = Arc::clone(&self.0);
+        let request = Request::Root { path: Bytes::of(path), options: options.into() };
+        on_thread(move || {
+            let (root, below) = AgentRoot::open(client, &request)?;
+            Ok((Arc::new(root) as Arc<dyn BtrfsRoot>, below))
+        })
+        .await
+    }
+
+    async fn look(&self, path: &Path) -> Result<Look, RootError> {
+        let client = Arc::clone(&self.0);
+        let request = Request::Look { path: Bytes::of(path) };
+        on_thread(move || match client.ask(&request)? {
+            Answer::Seen(seen) => Ok(seen.into()),
+            _ => Err(client.garbled("it does not say what it sees")),
+        })
+        .await
+    }
+}
+
+/// A btrfs filesystem that another btrsync reaches, seen from one of its subvolumes.
+#[derive(Debug)]
+pub struct AgentRoot {
+    far: Far,
+    name: String,
+}
+
+/// A root of the other side, which is there for as long as its channel.
+#[derive(Debug, Clone)]
+struct Far {
+    client: Arc<Client>,
+    channel: Arc<Channel>,
+}
+
+impl Far {
+    fn id(&self) -> u32 {
+        self.channel.id()
+    }
+}
+
+impl AgentRoot {
+    fn open(client: Arc<Client>, request: &Request) -> Result<(Self, PathBuf), RootError> {
+        let channel = client.call(request, client.cancel())?;
+        let Answer::Root { name, below } = client.answer(&channel, client.cancel())? else {
+            return Err(client.garbled("it does not say which root that is"));
+        };
+        let below = below.into_path();
+        if !lists::is_below(&below) {
+            return Err(client.garbled("a path leads out of its root"));
+        }
+        let name: String = name.chars().filter(|c| !c.is_control()).collect();
+        let name = match client.host() {
+            "" => name,
+            host => format!("{host}:{name}"),
+        };
+        let far = Far { client, channel: Arc::new(channel) };
+        Ok((Self { far, name }, below))
+    }
+
+    /// Runs blocking work on a thread of its own.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Far) -> Result<T, RootError> + Send + 'static,
+    ) -> Result<T, RootError> {
+        let far = self.far.clone();
+        on_thread(move || work(&far)).await
+    }
+
+    /// Asks for something whose answer is only that it is done.
+    async fn done(&self, request: Request) -> Result<(), RootError> {
+        self.blocking(move |far| match far.client.ask(&request)? {
+            Answer::Done => Ok(()),
+            _ => Err(far.client.garbled("it does not say that it is done")),
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl BtrfsRoot for AgentRoot {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    async fn partial(&self, path: &Path) -> Result<Vec<Partial>, RootError> {
+        let path = Bytes::of(path);
+        self.blocking(move |far| lists::partial(far, path)).await
+    }
+
+    fn is_remote(&self) -> bool {
+        !self.far.client.host().is_empty()
+    }
+
+    /// The other side does not take more channels than it can have threads for.
+    fn most_at_once(&self) -> usize {
+        16
+    }
+
+    async fn list(&self) -> Result<Forest, RootError> {
+        self.blocking(lists::list).await
+    }
+
+    async fn show(&self, path: &Path) -> Result<Subvolume, RootError> {
+        let path = Bytes::of(path);
+        self.blocking(move |far| lists::show(far, path)).await
+    }
+
+    async fn occupied(&self, paths: &[PathBuf]) -> Result<Vec<PathBuf>, RootError> {
+        let paths = paths.to_vec();
+        self.blocking(move |far| lists::occupied(far, &paths)).await
+    }
+
+    async fn lock(&self, path: &Path) -> Result<(), RootError> {
+        self.done(Request::Lock { root: self.far.id(), path: Bytes::of(path) }).await
+    }
+
+    async fn sweep(&self, path: &Path) -> Result<(), RootError> {
+        self.done(Request::Sweep { root: self.far.id(), path: Bytes::of(path) }).await
+    }
+
+    async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {
+        let asked = Request::Send {
+            root: self.far.id(),
+            vols: request.vols.iter().map(Vol::from).collect(),
+            parent: request.parent.map(Vol::from),
+            clones: request.clones.iter().map(Vol::from).collect(),
+            skip: begins(request.skip),
+        };
+        let (skip, cancel) = (request.skip.to_vec(), request.cancel.clone());
+        self.blocking(move |far| streams::send(far, &asked, &skip, &cancel)).await
+    }
+
+    async fn receive(
+        &self,
+        flow: Flow,
+        path: &Path,
+        meta: StreamMeta,
+    ) -> Result<Completion<Vec<Received>>, RootError> {
+        let (root, path) = (self.far.id(), Bytes::of(path));
+        let asked = Request::Receive { root, path, meta: (&meta).into() };
+        self.blocking(move |far| streams::receive(far, &asked, flow)).await
+    }
+
+    async fn digest(
+        &self,
+        vol: &Subvolume,
+        options: DigestOptions,
+        cancel: &Cancel,
+    ) -> Result<Box<dyn Digests>, RootError> {
+        let (root, vol, counts) = (self.far.id(), vol.into(), options.into());
+        let (asked, cancel) = (Request::Digest { root, vol, counts }, cancel.clone());
+        let digests = self.blocking(move |far| {
+            let channel = far.client.call(&asked, &cancel)?;
+            FarDigests::wait(Arc::clone(&far.client), Arc::new(channel), &cancel)
+        });
+        Ok(Box::new(digests.await?))
+    }
+
+    async fn replay(
+        &self,
+        flow: Flow,
+        path: &Path,
+        meta: StreamMeta,
+        options: DigestOptions,
+        cancel: &Cancel,
+    ) -> Result<Completion<Box<dyn Digests>>, RootError> {
+        let (root, path, counts) = (self.far.id(), Bytes::of(path), options.into());
+        let asked = Request::Replay { root, path, meta: (&meta).into(), counts };
+        let cancel = cancel.clone();
+        self.blocking(move |far| streams::replay(far, &asked, flow, &cancel)).await
+    }
+}

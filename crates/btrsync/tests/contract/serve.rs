@@ -1,0 +1,30 @@
+//! The other end of a connection: this very program, started again to do nothing but serve.
+//!
+//! The harness prints something before a test runs, as a login does; what it prints afterwards nobody reads.
+
+use std::os::fd::AsFd;
+use std::process::Command;
+
+use btrsync::Cancel;
+use btrsync::agent::{ServeOptions, serve};
+
+/// Set where a test is to serve.
+const SERVE: &str = "BTRSYNC_TEST_SERVE";
+
+/// Prepares a process that serves.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "serve::serves_when_it_is_asked_to", "--nocapture"]).env(SERVE, "1");
+    command
+}
+
+#[test]
+fn serves_when_it_is_asked_to() {
+    if std::env::var_os(SERVE).is_none() {
+        return;
+    }
+    let input = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
+    let output = std::io::stdout().as_fd().try_clone_to_owned().unwrap();
+    let base = std::env::current_dir().unwrap();
+    serve(input, output, ServeOptions { base }, &Cancel::new().unwrap()).unwrap();
+}
