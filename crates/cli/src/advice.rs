@@ -5,6 +5,7 @@ mod commands;
 
 use std::fmt::Display;
 
+use btrsync::agent::{AgentError, Sort, There};
 use btrsync::receive::{ApplyError, SourceError};
 use btrsync::sync::root::{CommandError, DumpError, RootError};
 use btrsync::verify::VerifyError;
@@ -94,6 +95,8 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
         }
         RootError::Locked { .. } => "wait for the other run to end, or give --wait",
         RootError::Command(error) => return by_command(error),
+        RootError::Agent(error) => by_agent(error),
+        RootError::There(there) => return by_sort(there),
         RootError::Receive(error) => return by_receive(error),
         RootError::Dump(error) => return by_dump(error),
         RootError::Send { .. } if is_busy(error.raw_os_error()) => BUSY,
@@ -101,17 +104,15 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
             "receive its parent first; only a new full stream does without"
         }
         RootError::Unsupported { .. } => {
-            "run it where both are mounted; what is on another machine cannot be digested from here"
+            "install btrsync there too, or run it where both are mounted; btrfs-progs cannot digest"
         }
-        RootError::Verify(VerifyError::Mounted { .. }) => "unmount that, and run again",
-        RootError::Verify(VerifyError::Spool { .. }) => {
-            "free some space in /var/tmp, and run again"
-        }
+        RootError::Verify(VerifyError::Mounted { .. }) => MOUNTED,
+        RootError::Verify(VerifyError::Spool { .. }) => SPOOL,
         RootError::StreamFile { source: stream::Error::BadMagic { .. }, .. } => {
             "name a file made by 'btrfs send' or 'btrsync -o', plain or compressed with zstd"
         }
         RootError::StreamFile { .. } => "make the file again; nothing of it was used",
-        RootError::System { .. } => "check the system's limits ('ulimit -a') and run again",
+        RootError::System { .. } => LIMITS,
         _ => return None,
     })
 }
@@ -128,6 +129,48 @@ fn is_busy(errno: Option<i32>) -> bool {
 const BUSY: &str = "the source was being deduplicated or balanced for a minute without a gap; pause that, \
      or run again when it is done";
 
+const EPERM: i32 = 1;
+const EACCES: i32 = 13;
+
+fn by_agent(error: &AgentError) -> &'static str {
+    match error {
+        AgentError::Absent { .. } => {
+            "install btrsync there, name it with --remote-btrsync PATH, or do without: --remote-btrsync none"
+        }
+        AgentError::Version { .. } => {
+            "update the older one, or use btrfs-progs there: --remote-btrsync none"
+        }
+        AgentError::Silent { .. } => {
+            "check the network and that machine, and run again; --timeout sets how long to wait"
+        }
+        AgentError::TooMuch { .. } => "leave -B out, or select less at once",
+        _ => AGAIN,
+    }
+}
+
+/// What to do about a failure that another btrsync tells of: the same as about one of ours.
+fn by_sort(there: &There) -> Option<&'static str> {
+    let rights = matches!(there.errno, Some(EPERM | EACCES)) && !there.host.is_empty();
+    Some(match there.sort {
+        Sort::Stream => AGAIN,
+        Sort::Untrusted => UNTRUSTED,
+        Sort::NoParent => NO_PARENT,
+        Sort::ParentOutside => PARENT_OUTSIDE,
+        Sort::ParentHidden => PARENT_HIDDEN,
+        Sort::ParentDiffers => PARENT_DIFFERS,
+        Sort::Send if is_busy(there.errno) => BUSY,
+        Sort::Mounted => MOUNTED,
+        Sort::Spool => SPOOL,
+        Sort::System => LIMITS,
+        Sort::Unsupported => "update the older of the two btrsyncs",
+        Sort::NotAllowed => {
+            "log in with another key, or allow it there with 'btrsync serve --allow'"
+        }
+        _ if rights => RIGHTS,
+        _ => return None,
+    })
+}
+
 fn by_command(error: &CommandError) -> Option<&'static str> {
     Some(match error {
         CommandError::Ssh { stderr, .. } if stderr.contains("open refused") => {
@@ -140,9 +183,7 @@ fn by_command(error: &CommandError) -> Option<&'static str> {
             "give that user a POSIX shell, without a ForceCommand, or log in as another"
         }
         CommandError::Missing { .. } => "install btrfs-progs there ('apt install btrfs-progs')",
-        CommandError::Rights { .. } => {
-            "log in as root, or give --sudo-src or --sudo-dest, for which sudo there must not ask"
-        }
+        CommandError::Rights { .. } => RIGHTS,
         CommandError::Start { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             "install it ('apt install openssh-client')"
         }
@@ -165,7 +206,7 @@ fn by_receive(error: &ReceiveError) -> Option<&'static str> {
         ReceiveError::Apply { source: ApplyError::Source(error), .. } => return by_source(error),
         ReceiveError::BadName { .. }
         | ReceiveError::OtherVolume { .. }
-        | ReceiveError::OneTooMany { .. } => "nothing was received; do not trust this source",
+        | ReceiveError::OneTooMany { .. } => UNTRUSTED,
         _ => return None,
     })
 }
@@ -189,6 +230,16 @@ fn by_dump(error: &DumpError) -> Option<&'static str> {
 
 pub(crate) const EXISTS: &str =
     "rename or delete it, or receive into another directory (-r keeps those of the source)";
+const RIGHTS: &str =
+    "log in as root, or give --sudo-src or --sudo-dest, for which sudo there must not ask";
+const UNTRUSTED: &str = "nothing was received; do not trust this source";
+const NO_PARENT: &str = "receive its parent first; only a full stream does without";
+const PARENT_OUTSIDE: &str = "receive into a directory that holds it, or send in full";
+const PARENT_HIDDEN: &str = "mount the whole filesystem, and name a path there";
+const PARENT_DIFFERS: &str = "send in full, or from another parent";
+const MOUNTED: &str = "unmount that, and run again";
+const SPOOL: &str = "free some space in /var/tmp, and run again";
+const LIMITS: &str = "check the system's limits ('ulimit -a') and run again";
 const AGAIN: &str = "run the same command again; nothing of it was kept";
 const FULL: &str = "free some space at the destination and run again; what is there is complete, and the rest goes on \
      where it ended";
@@ -198,12 +249,12 @@ const ROOT: &str = "run it as root: btrfs lets nobody else list, send or receive
 /// What to do about a subvolume that a stream builds on.
 fn by_source(error: &SourceError) -> Option<&'static str> {
     Some(match error {
-        SourceError::Unknown { .. } => "receive its parent first; only a full stream does without",
-        SourceError::Outside { .. } => "receive into a directory that holds it, or send in full",
-        SourceError::Hidden { .. } => "mount the whole filesystem, and name a path there",
+        SourceError::Unknown { .. } => NO_PARENT,
+        SourceError::Outside { .. } => PARENT_OUTSIDE,
+        SourceError::Hidden { .. } => PARENT_HIDDEN,
         SourceError::Writable { .. }
         | SourceError::Generation { .. }
-        | SourceError::Changed { .. } => "send in full, or from another parent",
+        | SourceError::Changed { .. } => PARENT_DIFFERS,
         _ => return None,
     })
 }
@@ -321,6 +372,48 @@ mod tests {
             "write a (byte 7 of the stream): cannot write: No space left on device (os error 28)"
         );
         assert_eq!(Failure::from(RootError::from(error)).hint.as_deref(), Some(FULL));
+    }
+
+    /// The advice for a failure and for the same one on another machine.
+    fn told_twice(error: RootError) -> [Option<String>; 2] {
+        let there = error.as_told_by("far");
+        [Failure::from(error).hint, Failure::from(there).hint]
+    }
+
+    #[test]
+    fn what_fails_on_another_machine_gets_the_advice_of_what_fails_here() {
+        use btrsync::receive::ReceiveError as Receive;
+        let uuid = uuid::Uuid::from_u128(7);
+        let path = || std::path::PathBuf::from("/x");
+        let io = |errno| io::Error::from_raw_os_error(errno);
+        let receive = |error: Receive| RootError::from(error);
+        for error in [
+            RootError::Open { path: path(), source: io(2) },
+            RootError::NotADirectory { path: path() },
+            RootError::NotBtrfs { path: path() },
+            RootError::NoSubvolume { path: path() },
+            RootError::Vanished { path: path() },
+            RootError::Writable { path: path() },
+            RootError::ReadOnly { path: path(), what: "the filesystem" },
+            RootError::OtherMount { path: path() },
+            RootError::Locked { path: path(), pid: None },
+            RootError::CreateDirectory { path: path(), source: io(28) },
+            RootError::System { what: "x", source: io(24) },
+            RootError::Verify(VerifyError::Mounted { path: path() }),
+            RootError::Verify(VerifyError::Spool { source: io(28) }),
+            receive(Receive::Exists { path: path() }),
+            receive(Receive::BadName { name: "x".into() }),
+            receive(Receive::TooFew { received: 0, announced: 1 }),
+            receive(Receive::Io { what: "x", path: path(), source: io(28) }),
+            receive(Receive::Parent(SourceError::Unknown { uuid })),
+            receive(Receive::Parent(SourceError::Changed { path: path() })),
+        ] {
+            let text = error.to_string();
+            let exits = [Failure::from(&error).exit, Failure::from(error.as_told_by("far")).exit];
+            assert_eq!(exits[0], exits[1], "{text}");
+            let [here, there] = told_twice(error);
+            assert_eq!(here, there, "{text}");
+        }
     }
 
     #[test]

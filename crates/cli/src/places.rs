@@ -1,14 +1,15 @@
 //! The places of one invocation, and the connections to other machines that they share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::os::linux::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use btrsync::Cancel;
 use btrsync::sync::root::{
-    Kind, Look, RootFactory, Ssh, SshAddress, SshOptions, Sudo, file::StreamFile, local::Local,
+    Btrsync, Kind, Look, RootFactory, Ssh, SshAddress, SshOptions, Sudo, Worker, file::StreamFile,
+    local::Local,
 };
 
 use crate::advice::Failure;
@@ -83,13 +84,16 @@ pub(crate) struct Places<'a> {
     machines: &'a Machines,
     cancel: Cancel,
     connections: tokio::sync::Mutex<HashMap<SshOptions, Ssh>>,
+    /// What it costs that a machine has no btrsync, said once for each.
+    costs: Mutex<BTreeSet<String>>,
     sudo: Arc<Sudo>,
 }
 
 impl<'a> Places<'a> {
     pub(crate) fn new(machines: &'a Machines, cancel: &Cancel) -> Self {
         let sudo = Arc::new(Sudo::new(cancel.clone()));
-        Self { machines, cancel: cancel.clone(), connections: Default::default(), sudo }
+        let (connections, costs) = Default::default();
+        Self { machines, cancel: cancel.clone(), connections, costs, sudo }
     }
 
     /// Finds the place that an argument names, and looks what is there.
@@ -108,10 +112,31 @@ impl<'a> Places<'a> {
                 let options = self.machines.ssh(options);
                 let ssh = self.connection(&options).await;
                 let factory = if sudo { ssh.with_sudo().await? } else { ssh };
+                self.note_cost(&options, &factory).await?;
                 let look = factory.look(&path).await?;
                 Ok(Place { factory: Arc::new(factory), path, look, host: Some(options) })
             }
         }
+    }
+
+    /// Takes note of a machine that has no btrsync, unless that is wanted so.
+    async fn note_cost(&self, options: &SshOptions, ssh: &Ssh) -> Result<(), Failure> {
+        if let (Worker::Commands(why), true) = (ssh.worker().await?, options.btrsync != Btrsync::No)
+        {
+            let cost = format!(
+                "btrfs-progs do the work on {}, for {why}: no resume and no --verify, and what \
+                 'btrfs receive' does wrong stays wrong",
+                options.host
+            );
+            self.costs.lock().unwrap_or_else(PoisonError::into_inner).insert(cost);
+        }
+        Ok(())
+    }
+
+    /// Returns what it costs that machines have no btrsync.
+    pub(crate) fn costs(&self) -> Vec<String> {
+        let costs = self.costs.lock().unwrap_or_else(PoisonError::into_inner);
+        costs.iter().cloned().collect()
     }
 
     fn here(&self, sudo: bool) -> Arc<dyn RootFactory> {

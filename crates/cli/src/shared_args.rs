@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use btrsync::sync::root::{Checkpoints, Scope, SshOptions};
+use btrsync::sync::root::{Btrsync, Checkpoints, Scope, SshOptions};
 use clap::ValueEnum;
 use clap::builder::{TypedValueParser, ValueParser};
 
@@ -30,15 +31,15 @@ pub(crate) struct Selection {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Machines {
-    /// Run btrfs with sudo, on both sides
+    /// Work with sudo, on both sides
     #[arg(short, long, help_heading = MACHINES)]
     sudo: bool,
 
-    /// Run btrfs with sudo at SOURCE
+    /// Work with sudo at SOURCE
     #[arg(long, help_heading = MACHINES)]
     sudo_src: bool,
 
-    /// Run btrfs with sudo at DESTINATION
+    /// Work with sudo at DESTINATION
     #[arg(long, help_heading = MACHINES)]
     sudo_dest: bool,
 
@@ -53,6 +54,15 @@ pub(crate) struct Machines {
     /// Let ssh compress what it sends
     #[arg(long, help_heading = MACHINES)]
     ssh_compress: bool,
+
+    /// Use the btrsync at PATH on other machines; none: use btrfs-progs there (default: the btrsync in
+    /// their PATH, if there is one)
+    #[arg(long, value_name = "PATH|none", help_heading = MACHINES)]
+    remote_btrsync: Option<OsString>,
+
+    /// Give a connection up after SECONDS of silence
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = timeout, help_heading = MACHINES)]
+    timeout: Duration,
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -94,8 +104,26 @@ impl Machines {
             identity_file: self.ssh_identity.clone(),
             config_file: self.ssh_config.clone(),
             compression: self.ssh_compress,
+            btrsync: self.btrsync(),
+            patience: Some(self.timeout),
             ..options
         }
+    }
+
+    fn btrsync(&self) -> Btrsync {
+        match &self.remote_btrsync {
+            None => Btrsync::IfThere,
+            Some(word) if word == "none" => Btrsync::No,
+            Some(path) => Btrsync::At(path.into()),
+        }
+    }
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    match (1.0..=86_400.0).contains(&seconds) {
+        true => Ok(Duration::from_secs_f64(seconds)),
+        false => Err("must be from 1 to 86400".to_owned()),
     }
 }
 

@@ -100,6 +100,11 @@ pub(crate) struct Failure {
     follows: bool,
 }
 
+/// Takes a failure of ours for one of `host`.
+pub(crate) fn told_by(host: &str, error: &RootError) -> RootError {
+    Failure::from(error).into_error(host)
+}
+
 /// How much of a message is told.
 const LONGEST: usize = 16 * 1024;
 
@@ -249,7 +254,7 @@ mod tests {
     use super::*;
 
     fn carried(error: &RootError, host: &str) -> RootError {
-        Failure::from(error).into_error(host)
+        told_by(host, error)
     }
 
     #[test]

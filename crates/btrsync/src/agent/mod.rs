@@ -19,6 +19,7 @@ mod value;
 pub(crate) use self::channel::{Channel, Item};
 pub(crate) use self::client::{Carrier, Client, Greeted};
 pub use self::error::AgentError;
+pub(crate) use self::failure::told_by;
 pub use self::failure::{Sort, There};
 pub(crate) use self::hello::PATIENCE;
 pub(crate) use self::message::{Answer, Request, encode};

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::io;
 
 use btrsync::ReceiveError;
+use btrsync::agent::AgentError;
 use btrsync::send::SendError;
 use btrsync::stream;
 use btrsync::sync::root::RootError;
@@ -30,6 +31,12 @@ impl From<ReceiveError> for Failure {
             }
             other => RootError::from(other).into(),
         }
+    }
+}
+
+impl From<AgentError> for Failure {
+    fn from(error: AgentError) -> Self {
+        RootError::from(error).into()
     }
 }
 

@@ -1,5 +1,5 @@
 //! The commands beside the sync: `send`, `receive` and `inspect`, usable in place of the originals,
-//! `verify` and `clean`.
+//! `verify`, `clean`, and `serve`, the other end of a connection.
 //!
 //! The first word decides. A SOURCE of such a name is still reached as `./send`, and only the very word
 //! counts, so no path and no option is ever taken for a command.
@@ -8,6 +8,7 @@ mod clean;
 mod inspect;
 mod receive;
 mod send;
+mod serve;
 mod verify;
 
 use std::ffi::{OsStr, OsString};
@@ -29,6 +30,7 @@ pub(crate) fn run(mut args: impl Iterator<Item = OsString>) -> Option<Exit> {
         "inspect" => |args| parsed(args, "btrsync inspect", inspect::main),
         "receive" => |args| parsed(args, "btrsync receive", receive::main),
         "send" => |args| parsed(args, "btrsync send", send::main),
+        "serve" => |args| parsed(args, "btrsync serve", serve::main),
         "verify" => |args| parsed(args, "btrsync verify", verify::main),
         _ => return None,
     };
@@ -81,6 +83,7 @@ mod tests {
         super::inspect::Args::command().debug_assert();
         super::receive::Args::command().debug_assert();
         super::send::Args::command().debug_assert();
+        super::serve::Args::command().debug_assert();
         super::verify::Args::command().debug_assert();
     }
 

@@ -101,6 +101,9 @@ impl Invocation<'_> {
         for source in &sources {
             check::different_places(source, &target)?;
         }
+        if self.args.mode() != Mode::Go {
+            places.costs().iter().for_each(|cost| self.report.note(cost));
+        }
         for source in sources {
             if let Next::End(exit) = self.source(Arc::new(source), &target, summary).await? {
                 return Ok(exit);

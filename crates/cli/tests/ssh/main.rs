@@ -4,6 +4,7 @@
 //! only, and every test that matters counts the logins in the log of sshd.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panic")]
 
+mod agent;
 mod clean;
 mod clones;
 mod failures;

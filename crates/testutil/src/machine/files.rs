@@ -52,6 +52,16 @@ pub(super) fn prepare(how: &Builder) -> TempDir {
     dir
 }
 
+/// Makes a directory with a copy of a program, for the original may lie where only root gets.
+#[track_caller]
+pub(super) fn install(dir: &Path, program: &Path) -> std::path::PathBuf {
+    let bin = dir.join("bin");
+    must("create", &bin, fs::create_dir(&bin));
+    let name = program.file_name().expect("a program has a name");
+    must("copy", program, fs::copy(program, bin.join(name)));
+    bin
+}
+
 /// The users of this machine, with other homes and shells, and one more.
 #[track_caller]
 fn users(dir: &Path, shell: &Path) {

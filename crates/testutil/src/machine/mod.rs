@@ -47,12 +47,13 @@ pub struct Builder {
     shell: PathBuf,
     sudoers: String,
     sshd_lines: String,
+    program: Option<PathBuf>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         let sudoers = format!("root ALL=(ALL) ALL\n{USER} ALL=(ALL) NOPASSWD: ALL\n");
-        Self { shell: "/bin/sh".into(), sudoers, sshd_lines: String::new() }
+        Self { shell: "/bin/sh".into(), sudoers, sshd_lines: String::new(), program: None }
     }
 }
 
@@ -79,6 +80,13 @@ impl Builder {
         self
     }
 
+    /// Puts a program into the search path of whoever logs in.
+    #[must_use]
+    pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(program.into());
+        self
+    }
+
     /// Starts a machine in the network of this one: its sshd listens on the loopback address.
     #[must_use]
     #[track_caller]
@@ -95,7 +103,12 @@ impl Builder {
         let _home = Home::acquire();
         let dir = files::prepare(self);
         let space = Space::start(dir.path(), own_network);
-        let sshd = Sshd::new(dir.path(), &self.sshd_lines);
+        let mut lines = self.sshd_lines.clone();
+        if let Some(program) = &self.program {
+            let bin = files::install(dir.path(), program);
+            lines += &format!("SetEnv PATH={}:/usr/bin:/bin\n", bin.display());
+        }
+        let sshd = Sshd::new(dir.path(), &lines);
         Machine { space, sshd, daemon: None, dir, _home }
     }
 }

@@ -277,6 +277,11 @@ impl RootError {
         }
     }
 
+    /// Returns this failure as a btrsync on another machine would tell it; see [`crate::agent`].
+    pub fn as_told_by(&self, host: &str) -> Self {
+        crate::agent::told_by(host, self)
+    }
+
     /// Returns whether a transfer could not go on where it was interrupted, and must start over.
     pub fn is_other_prefix(&self) -> bool {
         matches!(self, Self::OtherPrefix { .. } | Self::Receive(ReceiveError::OtherPrefix))

@@ -25,7 +25,7 @@ pub use error::RootError;
 pub use file::FileRoot;
 pub use leftover::Leftover;
 pub use local::LocalRoot;
-pub use ssh::{BadAddress, Ssh, SshAddress, SshOptions};
+pub use ssh::{BadAddress, Btrsync, Ssh, SshAddress, SshOptions, Worker};
 
 pub use crate::receive::{Checkpoints, Partial, Prefix, Received, StreamMeta};
 use crate::thread;

@@ -77,13 +77,18 @@ impl Agent {
 
     /// Ends the connection. What still runs over it fails.
     pub async fn close(&self) {
-        let client = Arc::clone(&self.0);
+        let agent = self.clone();
         // It has ended, or been killed after some time; there is nothing else to tell.
         let _ = on_thread(move || {
-            client.close();
+            agent.end();
             Ok(())
         })
         .await;
+    }
+
+    /// As [`Agent::close`], waiting for it here.
+    pub(super) fn end(&self) {
+        self.0.close();
     }
 }
 

@@ -4,6 +4,7 @@
 //! What comes back is text, which is not trusted to say what it seems to; what goes there is scripts in
 //! which no name can mean anything. A listing tells less than the kernel does: see [`text`].
 
+mod agent;
 mod channel;
 mod directory;
 mod error;

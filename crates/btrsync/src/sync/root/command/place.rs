@@ -16,17 +16,27 @@ use super::script::Script;
 
 const ROOT_INODE: u64 = 256;
 
-/// Prints, each with a NUL behind it: the kind, the part that exists without symbolic links, the part that
-/// does not, whether it can be written to, and the inode numbers from there up; then the table of mounts. Where no path can
-/// be like that, prints the errno. `$2` tells whether `~` is the home directory.
-const LOOK: &str = r#"
-p=$1
-if test -n "$2"; then case $p in
+/// Makes the path `p` absolute; what begins with `~` is a home directory where `h` is set.
+macro_rules! absolute {
+    () => {
+        r#"
+if test -n "$h"; then case $p in
   '~') p=$HOME;;
   '~/'*) p=$HOME/${p#'~/'};;
   '~'*) u=${p%%/*}; case ${u#'~'} in *[!A-Za-z0-9._-]*) ;; *) p=$(eval "printf %s $u")${p#"$u"};; esac;;
 esac; fi
 case $p in /*) ;; *) p=$PWD/$p;; esac
+"#
+    };
+}
+
+/// Prints, each with a NUL behind it: the kind, the part that exists without symbolic links, the part that
+/// does not, whether it can be written to, and the inode numbers from there up; then the table of mounts. Where no path can
+/// be like that, prints the errno. `$2` tells whether `~` is the home directory.
+const LOOK: &str = concat!(
+    "\np=$1; h=$2",
+    absolute!(),
+    r#"
 e=$p; m=
 while ! t -e "$e"; do
   while :; do case $e in ?*/) e=${e%/};; *) break;; esac; done
@@ -50,7 +60,16 @@ while :; do set -- "$@" "$d"; test "$d" = / && break; d=${d%/*}; d=${d:-/}; done
 i=$(stat -c %i -- "$@" 2>/dev/null) || i=$(r stat -c %i -- "$@") || exit
 printf '%s\0' "$i"
 cat /proc/self/mountinfo
-"#;
+"#
+);
+
+/// Prints the absolute path of one that may begin with a home directory.
+const ABSOLUTE: &str = concat!("\np=$1; h=home", absolute!(), r#"printf %s "$p""#);
+
+/// Makes a path of the other side absolute.
+pub(super) fn absolute(shell: &Shell, path_there: &Path) -> Result<PathBuf, RootError> {
+    Ok(path(&shell.ask(&Script::new(ABSOLUTE).arg(path_there))?))
+}
 
 /// What the script tells of a path.
 #[derive(Debug)]

@@ -64,6 +64,11 @@ impl Session {
         input.write_all(bytes).map_err(|error| self.explain(&error))
     }
 
+    /// Takes what the script reads out, for somebody who writes to it without a buffer.
+    pub(super) fn take_input(&mut self) -> Option<Feed> {
+        self.input.take().map(|input| input.into_parts().0)
+    }
+
     /// Sends what is still in the buffer.
     pub(super) fn flush(&mut self) -> Result<(), CommandError> {
         let Some(input) = &mut self.input else { return Ok(()) };

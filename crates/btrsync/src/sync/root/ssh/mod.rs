@@ -1,20 +1,23 @@
 //! Roots on other machines, over ssh.
 //!
-//! There, only a POSIX shell and btrfs-progs are needed. All roots that come from one [`Ssh`] share one
-//! login.
+//! There, only a POSIX shell and btrfs-progs are needed; a btrsync that is there is used instead. All roots
+//! that come from one [`Ssh`] share one login.
 
 mod address;
+mod connection;
 mod socket;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 pub use self::address::{BadAddress, SshAddress};
+use self::connection::{Connection, Way};
 pub(super) use self::socket::Socket;
-use super::command::{CommandError, CommandRoot, Link};
+use super::command::{CommandError, CommandRoot};
 use super::contract::{BtrfsRoot, Look, RootFactory, RootOptions};
 use super::error::RootError;
 use super::on_thread;
@@ -35,6 +38,31 @@ pub struct SshOptions {
     pub config_file: Option<PathBuf>,
     /// Whether ssh compresses what it sends.
     pub compression: bool,
+    /// Which btrsync of the other machine is used.
+    pub btrsync: Btrsync,
+    /// After how much silence the connection is given up; 30 seconds where it is not set.
+    pub patience: Option<Duration>,
+}
+
+/// Which btrsync of another machine is used.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum Btrsync {
+    /// That in its search path; where there is none, or none that understands us, btrfs-progs.
+    #[default]
+    IfThere,
+    /// This one.
+    At(PathBuf),
+    /// None.
+    No,
+}
+
+/// What does the work on another machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Worker {
+    /// A btrsync of this version.
+    Btrsync(String),
+    /// btrfs-progs, for this reason.
+    Commands(String),
 }
 
 impl SshOptions {
@@ -91,13 +119,13 @@ struct Inner {
     options: SshOptions,
     sudo: bool,
     cancel: Cancel,
-    link: Mutex<Option<Arc<Link>>>,
+    connection: Mutex<Option<Arc<Connection>>>,
 }
 
 impl Ssh {
     /// Makes a factory for a machine; `cancel` ends what it waits for, and all that runs there.
     pub fn new(options: SshOptions, cancel: Cancel) -> Self {
-        Self(Arc::new(Inner { options, sudo: false, cancel, link: Mutex::new(None) }))
+        Self(Arc::new(Inner { options, sudo: false, cancel, connection: Mutex::new(None) }))
     }
 
     /// Returns a factory on the same connection whose roots run their commands with sudo.
@@ -106,41 +134,62 @@ impl Ssh {
     ///
     /// Where the connection cannot be made.
     pub async fn with_sudo(&self) -> Result<Self, RootError> {
+        let connection = self.on_connection(|connection, _| Ok(Arc::clone(connection))).await?;
         let inner = Inner {
             options: self.0.options.clone(),
             sudo: true,
             cancel: self.0.cancel.clone(),
-            link: Mutex::new(Some(self.link().await?)),
+            connection: Mutex::new(Some(connection)),
         };
         Ok(Self(Arc::new(inner)))
     }
 
+    /// Returns what does the work there.
+    ///
+    /// # Errors
+    ///
+    /// Where the connection cannot be made.
+    pub async fn worker(&self) -> Result<Worker, RootError> {
+        Ok(match self.way().await? {
+            Way::Agent(agent) => Worker::Btrsync(agent.program()),
+            Way::Commands(_, why) => Worker::Commands(why),
+        })
+    }
+
     /// Ends the connection. What still runs over it fails.
     pub async fn close(&self) {
-        let link = self.0.link.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(link) = link {
+        let connection = self.0.connection.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(connection) = connection {
             // It has ended, or been killed after some time; there is nothing else to tell.
             let _ = on_thread(move || {
-                link.close();
+                connection.close();
                 Ok(())
             })
             .await;
         }
     }
 
-    /// Returns the connection, made when it is first wanted.
-    async fn link(&self) -> Result<Arc<Link>, RootError> {
+    async fn way(&self) -> Result<Way, RootError> {
+        self.on_connection(|connection, inner| connection.way(inner.sudo, &inner.options)).await
+    }
+
+    /// Does something with the connection, which is made when it is first wanted.
+    async fn on_connection<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Connection>, &Inner) -> Result<T, RootError> + Send + 'static,
+    ) -> Result<T, RootError> {
         let inner = Arc::clone(&self.0);
         on_thread(move || {
-            let mut link = inner.link.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(link) = &*link {
-                return Ok(Arc::clone(link));
-            }
-            let socket = Socket::new(inner.options.clone()).map_err(|source| {
-                RootError::System { what: "make a directory for the socket of ssh", source }
-            })?;
-            let made = Arc::new(Link::ssh(inner.options.name(), socket, &inner.cancel)?);
-            Ok(Arc::clone(link.insert(made)))
+            let connection = {
+                let mut connection =
+                    inner.connection.lock().unwrap_or_else(PoisonError::into_inner);
+                if connection.is_none() {
+                    let made = Connection::make(&inner.options, &inner.cancel)?;
+                    *connection = Some(Arc::new(made));
+                }
+                connection.clone()
+            };
+            connection.map_or(Err(RootError::Cancelled), |connection| work(&connection, &inner))
         })
         .await
     }
@@ -153,13 +202,31 @@ impl RootFactory for Ssh {
         path: &Path,
         options: &RootOptions,
     ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError> {
-        let (root, below) =
-            CommandRoot::find(self.link().await?, self.0.sudo, path, options).await?;
-        Ok((Arc::new(root), below))
+        match self.way().await? {
+            Way::Agent(agent) => agent.get_root(&self.absolute(path).await?, options).await,
+            Way::Commands(link, _) => {
+                let (root, below) = CommandRoot::find(link, self.0.sudo, path, options).await?;
+                Ok((Arc::new(root), below))
+            }
+        }
     }
 
     async fn look(&self, path: &Path) -> Result<Look, RootError> {
-        CommandRoot::look(self.link().await?, self.0.sudo, path).await
+        match self.way().await? {
+            Way::Agent(agent) => agent.look(&self.absolute(path).await?).await,
+            Way::Commands(link, _) => CommandRoot::look(link, self.0.sudo, path).await,
+        }
+    }
+}
+
+impl Ssh {
+    /// Lets the shell say what a path is that a shell alone understands.
+    async fn absolute(&self, path: &Path) -> Result<PathBuf, RootError> {
+        let path = path.to_path_buf();
+        if !std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()).starts_with(b"~") {
+            return Ok(path);
+        }
+        self.on_connection(move |connection, _| connection.absolute(&path)).await
     }
 }
 

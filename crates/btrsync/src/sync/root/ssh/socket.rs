@@ -18,8 +18,8 @@ use super::SshOptions;
 
 const PREFIX: &str = "btrsync-ssh-";
 
-/// How often ssh asks a silent connection for a sign of life, and how often it waits for that in vain.
-const ALIVE: [&str; 2] = ["ServerAliveInterval=5", "ServerAliveCountMax=6"];
+/// How often ssh asks a silent connection for a sign of life in the time that it waits for one.
+const SIGNS: u64 = 6;
 
 /// Whatever of the user's configuration would get in the way of a shell on the other side.
 const PLAIN: [&str; 5] = [
@@ -67,9 +67,13 @@ impl Socket {
         let mut ssh = Command::new("ssh");
         ssh.args(["-T", "-a", "-x", "-S"]).arg(self.path()).args(["-o", "ControlMaster=yes"]);
         let newer = if version() >= Some((8, 7)) { &PLAIN_SINCE_8_7[..] } else { &[] };
-        for option in PLAIN.iter().chain(&ALIVE).chain(newer) {
+        for option in PLAIN.iter().chain(newer) {
             ssh.args(["-o", option]);
         }
+        let patience = self.options.patience.unwrap_or(crate::agent::PATIENCE).as_secs();
+        let interval = patience.div_ceil(SIGNS).max(1);
+        ssh.args(["-o", &format!("ServerAliveInterval={interval}")]);
+        ssh.args(["-o", &format!("ServerAliveCountMax={SIGNS}")]);
         self.options.arguments(&mut ssh);
         ssh.arg("--").arg(&self.options.host).arg(command);
         ssh
