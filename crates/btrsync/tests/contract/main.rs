@@ -65,3 +65,4 @@ root!(local, require_btrfs);
 root!(sudo, require_machines);
 root!(ssh, require_machines);
 root!(agent, require_btrfs);
+root!(agent_over_ssh, require_machines);

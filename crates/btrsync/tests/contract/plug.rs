@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use btrsync::Cancel;
 use btrsync::sync::root::local::Local;
-use btrsync::sync::root::{Agent, RootError, RootFactory, RootOptions, Ssh, SshOptions, Sudo};
+use btrsync::sync::root::{
+    Agent, Btrsync, RootError, RootFactory, RootOptions, Ssh, SshOptions, Sudo,
+};
 use btrsync_testutil::Machine;
 
 use crate::support::Root;
@@ -39,6 +41,16 @@ pub(crate) async fn ssh() -> Plug {
     let machine = Machine::on_loopback();
     let config_file = Some(machine.ssh_config());
     let options = SshOptions { host: "far".into(), config_file, ..SshOptions::default() };
+    let factory = Arc::new(Ssh::new(options, Cancel::new().unwrap()));
+    Plug { factory, prefix: "far:", _machine: Some(machine) }
+}
+
+/// Through another process of this program, which an sshd on the loopback address starts.
+pub(crate) async fn agent_over_ssh() -> Plug {
+    let machine = Machine::on_loopback();
+    let btrsync = Btrsync::At(crate::serve::script(&machine));
+    let config_file = Some(machine.ssh_config());
+    let options = SshOptions { host: "far".into(), config_file, btrsync, ..SshOptions::default() };
     let factory = Arc::new(Ssh::new(options, Cancel::new().unwrap()));
     Plug { factory, prefix: "far:", _machine: Some(machine) }
 }
