@@ -73,7 +73,7 @@ impl Client {
                 }
             })?;
         input.patience = patience;
-        let mux = Mux::start(input, Box::new(output), None, cancel)
+        let mux = Mux::start(input, output, None, cancel)
             .map_err(|source| RootError::System { what: "start a connection", source })?;
         Ok(Self {
             mux,

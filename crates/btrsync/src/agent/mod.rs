@@ -14,8 +14,12 @@ mod input;
 mod message;
 mod mux;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod value;
 
+#[cfg(test)]
+use self::channel::Broken;
 pub(crate) use self::channel::{Channel, Item};
 pub(crate) use self::client::{Carrier, Client, Greeted};
 pub use self::error::AgentError;

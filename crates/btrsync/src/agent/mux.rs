@@ -6,7 +6,6 @@
 //! connection, and its end wakes everybody.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::io::{self, BufReader, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +15,7 @@ use super::channel::{Broken, Channel, Line};
 use super::frame::{self, Frame, Kind, bad};
 use super::input::Input;
 use crate::cancel::is_cancelled;
+use crate::process::Feed;
 use crate::{Cancel, thread};
 
 /// How many channels can be open at once.
@@ -59,8 +59,9 @@ pub(super) type Accept = Box<dyn FnMut(Channel) + Send>;
 pub(crate) struct Mux(Arc<Shared>);
 
 /// What all channels of a connection share.
+#[derive(Debug)]
 pub(super) struct Shared {
-    writer: Mutex<Option<Box<dyn Write + Send>>>,
+    writer: Mutex<Option<Feed>>,
     /// Whether anything was written since the last sign of life was due.
     written: AtomicBool,
     channels: Mutex<Channels>,
@@ -79,12 +80,13 @@ impl Mux {
     /// Starts the threads of a connection. The side without `accept` opens the channels.
     pub(super) fn start(
         input: Input,
-        output: Box<dyn Write + Send>,
+        output: Feed,
         accept: Option<Accept>,
         cancel: &Cancel,
     ) -> io::Result<Self> {
         let cancel = cancel.child()?;
-        let writer = Mutex::new(Some(output));
+        // The end of the connection must end a write that waits, or nobody could end it.
+        let writer = Mutex::new(Some(output.until(&cancel)));
         let (written, channels) = Default::default();
         let shared = Arc::new(Shared { writer, written, channels, cancel: cancel.clone() });
         let patience = input.patience;
@@ -156,10 +158,11 @@ impl Shared {
     }
 
     fn end(&self, why: &Ended) {
-        let lines: Vec<_> = {
+        let (why, lines): (Ended, Vec<_>) = {
             let mut channels = self.channels();
-            channels.ended.get_or_insert(why.clone());
-            channels.open.values().cloned().collect()
+            // The first reason counts: others follow from it.
+            let why = channels.ended.get_or_insert(why.clone()).clone();
+            (why, channels.open.values().cloned().collect())
         };
         // Before the writer: whoever waits for room in it lets it go then.
         self.cancel.cancel();
@@ -219,11 +222,5 @@ impl Shared {
         line.take(frame)?;
         accept(Channel { id, line, shared: Arc::clone(self) });
         Ok(())
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("channels", &self.channels).finish_non_exhaustive()
     }
 }

@@ -11,7 +11,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use crate::Cancel;
 
-/// The standard input of a child process; a write to it waits for room or for a cancellation.
+/// The writing end of a pipe to another process; a write to it waits for room or for a cancellation.
 #[derive(Debug)]
 pub(crate) struct Feed {
     pipe: File,
@@ -23,6 +23,11 @@ impl Feed {
         // Only this end of the pipe; that of the program keeps blocking.
         fcntl_setfl(&pipe, fcntl_getfl(&pipe)? | OFlags::NONBLOCK)?;
         Ok(Self { pipe: File::from(pipe), cancel: cancel.clone() })
+    }
+
+    /// Makes another switch end its waits.
+    pub(crate) fn until(self, cancel: &Cancel) -> Self {
+        Self { cancel: cancel.clone(), ..self }
     }
 }
 

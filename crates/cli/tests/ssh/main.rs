@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panic")]
 
 mod agent;
+mod agent_ends;
 mod clean;
 mod clones;
 mod failures;

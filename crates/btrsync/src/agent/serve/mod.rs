@@ -83,7 +83,7 @@ fn start(
         // Without a thread for it, the channel is closed and the other side knows.
         let _ = thread::run(move || one.0.answer(&Arc::new(channel)));
     };
-    Mux::start(input, Box::new(output), Some(Box::new(accept)), cancel)
+    Mux::start(input, output, Some(Box::new(accept)), cancel)
 }
 
 /// What all operations of a connection share.
