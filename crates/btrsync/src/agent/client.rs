@@ -26,6 +26,9 @@ const INTERRUPTED: Duration = Duration::from_millis(100);
 pub(crate) trait Carrier: fmt::Debug + Send {
     /// Tells how it ended, or what it said.
     fn words(&mut self) -> String;
+
+    /// Waits for its end, for some time; nothing more is wanted of it.
+    fn end(self: Box<Self>);
 }
 
 /// A process that was started and is to become a connection.
@@ -162,7 +165,10 @@ impl Client {
     /// Ends the connection, and waits for what carried it.
     pub(crate) fn close(&self) {
         self.mux.end();
-        drop(self.carrier().take());
+        let carrier = self.carrier().take();
+        if let Some(carrier) = carrier {
+            carrier.end();
+        }
     }
 }
 

@@ -115,6 +115,14 @@ impl Failure {
         Self { sort, message: message.into(), path, errno, pid, follows }
     }
 
+    pub(crate) fn sort(&self) -> Sort {
+        self.sort
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Takes the failure of `host`, which is empty for this machine.
     pub(crate) fn into_error(self, host: &str) -> RootError {
         let message = self.message;

@@ -214,6 +214,8 @@ impl Carrier for Nobody {
     fn words(&mut self) -> String {
         String::new()
     }
+
+    fn end(self: Box<Self>) {}
 }
 
 /// What a client makes of a server that says this.
@@ -268,7 +270,7 @@ fn what_does_not_greet_is_no_btrsync() {
 fn server_of(bytes: &[u8]) -> (Result<(), AgentError>, Vec<u8>) {
     let ((a, b), (c, d)) = (pipe(), pipe());
     let mut said = File::from(c);
-    let options = ServeOptions { base: "/".into() };
+    let options = ServeOptions { base: "/".into(), fence: None };
     let served = thread::spawn(move || serve(a, d, options, &Cancel::new().unwrap()));
     let mut before = vec![0; GREETING.len()];
     said.read_exact(&mut before).unwrap();
@@ -313,7 +315,7 @@ fn a_server_answers_what_it_does_not_know_and_goes_on() {
     ];
     let ((a, b), (c, d)) = (pipe(), pipe());
     let (mut said, mut to) = (File::from(c), File::from(b));
-    let options = ServeOptions { base: "/".into() };
+    let options = ServeOptions { base: "/".into(), fence: None };
     let served = thread::spawn(move || serve(a, d, options, &Cancel::new().unwrap()));
     said.read_exact(&mut vec![0; GREETING.len()]).unwrap();
     hear(&mut said).unwrap();

@@ -41,5 +41,5 @@ fn serves_when_it_is_asked_to() {
     let input = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
     let output = std::io::stdout().as_fd().try_clone_to_owned().unwrap();
     let base = std::env::current_dir().unwrap();
-    serve(input, output, ServeOptions { base }, &Cancel::new().unwrap()).unwrap();
+    serve(input, output, ServeOptions { base, fence: None }, &Cancel::new().unwrap()).unwrap();
 }

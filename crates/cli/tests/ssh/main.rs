@@ -10,6 +10,7 @@ mod clean;
 mod clones;
 mod failures;
 mod identity;
+mod keys;
 mod killed;
 mod locked;
 mod logins;

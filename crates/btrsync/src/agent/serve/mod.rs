@@ -4,6 +4,7 @@
 //! going on for it is cancelled, and its locks end with the process. Each operation has a thread, for what
 //! it does blocks.
 
+mod fence;
 mod lists;
 mod streams;
 
@@ -13,6 +14,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use self::fence::{Allow, Fence, Refusals};
+use self::fence::{Deed, Fenced};
 use super::channel::{Broken, Channel, Item};
 use super::error::AgentError;
 use super::failure::{Failure, Sort};
@@ -23,17 +26,20 @@ use super::mux::{Ended, Mux};
 use super::value::{Bytes, Impossible};
 use crate::process::Feed;
 use crate::sync::root::local::Local;
-use crate::sync::root::{BtrfsRoot, RootError, RootFactory, RootOptions};
+use crate::sync::root::{RootError, RootFactory, RootOptions};
+use crate::text::escaped;
 use crate::{Cancel, thread};
 
 /// How long operations may take to end once the connection has.
 const LEAVE: Duration = Duration::from_secs(60);
 
 /// How to serve.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ServeOptions {
-    /// Where relative paths begin.
+    /// Where relative paths begin, unless there is a fence.
     pub base: PathBuf,
+    /// What the other side may do, where that is not everything.
+    pub fence: Option<Fence>,
 }
 
 /// Serves one connection until it ends.
@@ -51,7 +57,8 @@ pub fn serve(
         |error: std::io::Error| AgentError::ended(CLIENT, &Ended::of(&error, PATIENCE), None);
     let mut output = Feed::new(output, cancel).map_err(failed)?;
     std::io::Write::write_all(&mut output, GREETING).map_err(failed)?;
-    tell(&mut output, &Hello::ours(PATIENCE)).map_err(failed)?;
+    let allowed = options.fence.as_ref().map(Fence::words);
+    tell(&mut output, &Hello { allowed, ..Hello::ours(PATIENCE) }).map_err(failed)?;
     let mut input = Input::new(Vec::new(), input, PATIENCE, cancel);
     let theirs = hear(&mut input).map_err(failed)?;
     if !theirs.fits() {
@@ -91,7 +98,7 @@ fn start(
 struct Server {
     options: ServeOptions,
     /// The roots by their channels.
-    roots: Mutex<HashMap<u32, Arc<dyn BtrfsRoot>>>,
+    roots: Mutex<HashMap<u32, Fenced>>,
     running: Mutex<usize>,
     less: Condvar,
 }
@@ -155,6 +162,10 @@ impl Server {
     /// Does what a channel asks for.
     fn answer(self: &Arc<Self>, channel: &Arc<Channel>) {
         if let Err(Stop::Failed(failure)) = self.request(channel) {
+            let failure = match &self.options.fence {
+                Some(fence) => fence.judge(failure),
+                None => failure,
+            };
             // Where nobody is there to be told, nobody wants to know.
             let _ = say(channel, &Answer::Failed(failure));
         }
@@ -168,50 +179,69 @@ impl Server {
             Request::Ping => say(channel, &Answer::Done),
             Request::Look { path } => self.look(channel, path),
             Request::Root { path, options } => self.open(channel, path, &options.into()),
-            Request::List { root } => lists::list(channel, &*self.root(root)?),
-            Request::Show { root, path } => lists::show(channel, &*self.root(root)?, path),
+            Request::List { root } => lists::list(channel, &self.root(root, Deed::See)?),
+            Request::Show { root, path } => {
+                lists::show(channel, &self.root(root, Deed::See)?, path)
+            }
             Request::Occupied { root, paths } => {
-                lists::occupied(channel, &*self.root(root)?, paths)
+                lists::occupied(channel, &self.root(root, Deed::See)?, paths)
             }
-            Request::Lock { root, path } => {
-                wait(self.root(root)?.lock(&path.into_path()))?;
-                say(channel, &Answer::Done)
+            Request::Lock { root, path } => self.lock(channel, root, path, false),
+            Request::Sweep { root, path } => self.lock(channel, root, path, true),
+            Request::Partial { root, path } => {
+                lists::partial(channel, &self.root(root, Deed::Receive)?, path)
             }
-            Request::Sweep { root, path } => {
-                wait(self.root(root)?.sweep(&path.into_path()))?;
-                say(channel, &Answer::Done)
-            }
-            Request::Partial { root, path } => lists::partial(channel, &*self.root(root)?, path),
             Request::Send { root, vols, parent, clones, skip } => {
                 let wanted = streams::Wanted { vols, parent, clones, skip };
-                streams::send(channel, &*self.root(root)?, wanted)
+                streams::send(channel, &self.root(root, Deed::Read)?, wanted)
             }
             Request::Receive { root, path, meta } => {
-                streams::receive(channel, &*self.root(root)?, path, meta)
+                streams::receive(channel, &self.root(root, Deed::Receive)?, path, meta)
             }
             Request::Digest { root, vol, counts } => {
-                streams::digest(channel, &*self.root(root)?, vol, counts)
+                streams::digest(channel, &self.root(root, Deed::Read)?, vol, counts)
             }
             Request::Replay { root, path, meta, counts } => {
-                streams::replay(channel, &*self.root(root)?, path, meta, counts)
+                self.root(root, Deed::Read)?;
+                streams::replay(channel, &self.root(root, Deed::Receive)?, path, meta, counts)
             }
             Request::Children { .. } => Err(Impossible("nothing was digested").into()),
         }
     }
 
-    fn place(&self, path: Bytes) -> PathBuf {
-        self.options.base.join(path.into_path())
-    }
-
     fn look(&self, channel: &Channel, path: Bytes) -> Answered<()> {
-        let look = wait(Local.look(&self.place(path)))?;
-        say(channel, &Answer::Seen(look.into()))
+        let path = path.into_path();
+        let place = match &self.options.fence {
+            None => self.options.base.join(path),
+            Some(fence) => {
+                fence.check(Deed::See)?;
+                fence.place(&path)?
+            }
+        };
+        let look = wait(Local.look(&place))?;
+        match &self.options.fence {
+            // It was looked at by its path, in which something may have been put meanwhile.
+            Some(fence) if !look.path.starts_with(fence.path()) => {
+                Err(fence.refuse(format_args!("the path {}", escaped(&place))))
+            }
+            _ => say(channel, &Answer::Seen(look.into())),
+        }
     }
 
     /// Makes a root, and keeps it until its channel is closed.
     fn open(&self, channel: &Channel, path: Bytes, options: &RootOptions) -> Answered<()> {
-        let (root, below) = wait(Local.get_root(&self.place(path), options))?;
-        let answer = Answer::Root { name: root.name(), below: Bytes::of(below) };
+        let path = path.into_path();
+        let (root, below) = match &self.options.fence {
+            None => {
+                let (root, below) = wait(Local.get_root(&self.options.base.join(path), options))?;
+                (Fenced { root, fence: None }, below)
+            }
+            Some(fence) => {
+                fence.check(Deed::See)?;
+                fence.root(&path, options)?
+            }
+        };
+        let answer = Answer::Root { name: root.root.name(), below: Bytes::of(below) };
         lock(&self.roots).insert(channel.id(), root);
         let said = say(channel, &answer);
         while said.is_ok() && channel.next(channel.gone()).is_ok() {}
@@ -219,8 +249,23 @@ impl Server {
         said
     }
 
-    fn root(&self, number: u32) -> Result<Arc<dyn BtrfsRoot>, Impossible> {
-        lock(&self.roots).get(&number).cloned().ok_or(Impossible("there is no such root"))
+    fn lock(&self, channel: &Channel, root: u32, path: Bytes, sweep: bool) -> Answered<()> {
+        let root = self.root(root, Deed::Receive)?;
+        let path = path.into_path();
+        root.path(&path)?;
+        match sweep {
+            true => wait(root.root.sweep(&path))?,
+            false => wait(root.root.lock(&path))?,
+        }
+        say(channel, &Answer::Done)
+    }
+
+    /// Returns a root, if something may be done there.
+    fn root(&self, number: u32, deed: Deed) -> Answered<Fenced> {
+        let root = lock(&self.roots).get(&number).cloned();
+        let root = root.ok_or(Impossible("there is no such root"))?;
+        root.check(deed)?;
+        Ok(root)
     }
 }
 

@@ -10,11 +10,12 @@ use super::super::channel::{Broken, Channel, Item};
 use super::super::frame::LONGEST_DATA;
 use super::super::message::{self, Answer, Request};
 use super::super::value::{Begins, Bytes, Counts, Impossible, Meta, Vol, begins, prefixes, vols};
+use super::fence::Fenced;
 use super::{Answered, Stop, say, wait};
 use crate::btrfs::Subvolume;
 use crate::process::Feed;
 use crate::receive::StreamMeta;
-use crate::sync::root::{BtrfsRoot, RootError, SendRequest};
+use crate::sync::root::{RootError, SendRequest};
 use crate::verify::{Digests, decode_entries, encode_entries};
 use crate::{Cancel, Flow, thread};
 
@@ -32,10 +33,11 @@ pub(super) struct Wanted {
     pub(super) skip: Begins,
 }
 
-pub(super) fn send(channel: &Channel, root: &dyn BtrfsRoot, wanted: Wanted) -> Answered<()> {
+pub(super) fn send(channel: &Channel, root: &Fenced, wanted: Wanted) -> Answered<()> {
     let (sent, clones) = (vols(wanted.vols)?, vols(wanted.clones)?);
     let parent = wanted.parent.map(Subvolume::try_from).transpose()?;
     let skip = prefixes(wanted.skip)?;
+    root.vols(sent.iter().chain(&parent).chain(&clones))?;
     let request = SendRequest {
         vols: &sent,
         parent: parent.as_ref(),
@@ -43,7 +45,7 @@ pub(super) fn send(channel: &Channel, root: &dyn BtrfsRoot, wanted: Wanted) -> A
         skip: &skip,
         cancel: channel.gone(),
     };
-    let (flow, end) = wait(root.send(request))?;
+    let (flow, end) = wait(root.root.send(request))?;
     say(channel, &Answer::Started { skipped: begins(flow.skipped()) })?;
     pass_on(flow, channel)?;
     wait(end)?;
@@ -63,40 +65,37 @@ fn pass_on(mut flow: Flow, channel: &Channel) -> Result<(), Broken> {
 
 pub(super) fn receive(
     channel: &Arc<Channel>,
-    root: &dyn BtrfsRoot,
+    root: &Fenced,
     path: Bytes,
     meta: Meta,
 ) -> Answered<()> {
-    let meta = StreamMeta::try_from(meta)?;
+    let (meta, path) = (StreamMeta::try_from(meta)?, path.into_path());
+    root.path(&path)?;
     let (feed, flow, stop) = arriving(channel)?;
-    let end = wait(root.receive(flow, &path.into_path(), meta))?;
+    let end = wait(root.root.receive(flow, &path, meta))?;
     let received = pumped(channel, feed, &stop, || wait(end))?;
     say(channel, &Answer::Received(received.into_iter().map(Into::into).collect()))
 }
 
 pub(super) fn replay(
     channel: &Arc<Channel>,
-    root: &dyn BtrfsRoot,
+    root: &Fenced,
     path: Bytes,
     meta: Meta,
     counts: Counts,
 ) -> Answered<()> {
-    let meta = StreamMeta::try_from(meta)?;
+    let (meta, path) = (StreamMeta::try_from(meta)?, path.into_path());
+    root.path(&path)?;
     let (feed, flow, stop) = arriving(channel)?;
-    let path = path.into_path();
-    let end = wait(root.replay(flow, &path, meta, counts.into(), channel.gone()))?;
+    let end = wait(root.root.replay(flow, &path, meta, counts.into(), channel.gone()))?;
     let digests = pumped(channel, feed, &stop, || wait(end))?;
     children(channel, &*digests)
 }
 
-pub(super) fn digest(
-    channel: &Channel,
-    root: &dyn BtrfsRoot,
-    vol: Vol,
-    counts: Counts,
-) -> Answered<()> {
+pub(super) fn digest(channel: &Channel, root: &Fenced, vol: Vol, counts: Counts) -> Answered<()> {
     let vol = Subvolume::try_from(vol)?;
-    let digests = wait(root.digest(&vol, counts.into(), channel.gone()))?;
+    root.vols(std::iter::once(&vol))?;
+    let digests = wait(root.root.digest(&vol, counts.into(), channel.gone()))?;
     children(channel, &*digests)
 }
 

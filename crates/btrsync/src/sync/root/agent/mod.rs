@@ -22,7 +22,7 @@ use crate::agent::{
     AgentError, Answer, Bytes, Carrier, Channel, Client, Greeted, PATIENCE, Request, Vol, begins,
 };
 use crate::btrfs::{Forest, Subvolume};
-use crate::process::{Piped, Words};
+use crate::process::{Piped, Words, ends_within};
 use crate::receive::{Partial, Received, StreamMeta};
 use crate::verify::{DigestOptions, Digests};
 use crate::{Cancel, Flow};
@@ -102,29 +102,20 @@ struct Started {
 /// How long a program may take to end once its input has.
 const LEAVE: Duration = Duration::from_secs(2);
 
-impl Started {
-    fn has_ended(&mut self) -> bool {
-        let begin = std::time::Instant::now();
-        while begin.elapsed() < LEAVE {
-            match self.child.try_wait() {
-                Ok(None) => std::thread::sleep(Duration::from_millis(2)),
-                _ => return true,
-            }
-        }
-        false
-    }
-}
-
 impl Carrier for Started {
     fn words(&mut self) -> String {
-        self.has_ended();
+        ends_within(&mut self.child, LEAVE);
         self.stderr.last(|_| false)
+    }
+
+    fn end(self: Box<Self>) {
+        // Dropped, it is waited for.
     }
 }
 
 impl Drop for Started {
     fn drop(&mut self) {
-        self.has_ended();
+        ends_within(&mut self.child, LEAVE);
         // Both fail only where it has ended and been waited for already.
         let _ = self.child.kill();
         let _ = self.child.wait();

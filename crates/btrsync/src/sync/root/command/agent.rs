@@ -56,4 +56,8 @@ impl Carrier for Session {
     fn words(&mut self) -> String {
         self.explain(&ErrorKind::UnexpectedEof.into()).to_string()
     }
+
+    fn end(self: Box<Self>) {
+        self.leave();
+    }
 }

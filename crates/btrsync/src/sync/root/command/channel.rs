@@ -6,7 +6,7 @@
 
 use std::io::{Read, Write};
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use uuid::Uuid;
@@ -14,14 +14,15 @@ use uuid::Uuid;
 use super::error::{CommandError, Ended};
 use super::script::Script;
 use super::session::{is_of_ssh, program, told};
-use crate::process::{Feed, Piped, Words};
+use crate::agent::{Carrier, GREETING, Greeted};
+use crate::process::{Feed, Piped, Words, ends_within};
 use crate::{Cancel, Flow};
 
 /// How much an answer may hold, in bytes: some hundred thousand subvolumes.
 const LARGEST: usize = 512 << 20;
 
 /// How long a shell may take to end once nobody wants anything of it.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long after the end of a connection a signal to us may be noticed.
 pub(super) const INTERRUPTED: Duration = Duration::from_millis(100);
@@ -40,26 +41,60 @@ pub(super) struct Channel {
     remote: bool,
 }
 
+/// What a command has become.
+#[derive(Debug)]
+pub(super) enum Opened {
+    Shell(Channel),
+    /// Not what was asked for: whoever keeps the other side lets nobody have a shell, but a btrsync.
+    Agent(Greeted),
+}
+
 impl Channel {
-    /// Starts a shell by a command that ends in [`MANY`](super::script::MANY), and waits until it is there.
+    /// Starts a shell by a command that ends in [`MANY`](super::script::MANY), and waits until it is there,
+    /// or a btrsync in its place.
+    pub(super) fn open(
+        command: impl FnOnce(&str) -> Command,
+        host: &str,
+        remote: bool,
+        cancel: &Cancel,
+    ) -> Result<Opened, CommandError> {
+        let mark = new_mark();
+        let program = program(remote);
+        let failed = |source| CommandError::Start { program, source };
+        let Piped { child, input, output, stderr } =
+            Piped::start(&mut command(&mark), cancel).map_err(failed)?;
+        let raw = output.try_clone().map_err(failed)?;
+        let (input, output) = (Some(input), Flow::new(output, cancel));
+        let (host, cancel) = (host.to_owned(), cancel.clone());
+        let mut channel = Self { child, input, output, stderr, mark, host, cancel, remote };
+        // Before that comes whatever the login prints.
+        let (mut printed, ready) = (Vec::new(), format!("\n{} ready\n", channel.mark));
+        let other = match channel.read_into(&mut printed, &ready, Some(GREETING)) {
+            Ok(other) => other,
+            Err(error) => return Err(error.of_login(&printed)),
+        };
+        match channel.input.take_if(|_| other) {
+            None => Ok(Opened::Shell(channel)),
+            Some(input) => {
+                let (early, carrier) = (printed, Box::new(channel));
+                Ok(Opened::Agent(Greeted { early, input, output: raw, carrier }))
+            }
+        }
+    }
+
+    /// Starts a shell on this machine, where nothing else can come.
     pub(super) fn start(
         command: impl FnOnce(&str) -> Command,
         host: &str,
         remote: bool,
         cancel: &Cancel,
     ) -> Result<Self, CommandError> {
-        let mark = new_mark();
-        let program = program(remote);
-        let Piped { child, input, output, stderr } = Piped::start(&mut command(&mark), cancel)
-            .map_err(|source| CommandError::Start { program, source })?;
-        let (input, output) = (Some(input), Flow::new(output, cancel));
-        let (host, cancel) = (host.to_owned(), cancel.clone());
-        let mut channel = Self { child, input, output, stderr, mark, host, cancel, remote };
-        // Before that comes whatever the login prints.
-        let (mut printed, ready) = (Vec::new(), format!("\n{} ready\n", channel.mark));
-        match channel.read_into(&mut printed, &ready) {
-            Ok(()) => Ok(channel),
-            Err(error) => Err(error.of_login(&printed)),
+        match Self::open(command, host, remote, cancel)? {
+            Opened::Shell(channel) => Ok(channel),
+            Opened::Agent(_) => {
+                let (host, what) = (host.to_owned(), "it is no shell".to_owned());
+                Err(CommandError::Answer { host, command: "sh", what })
+            }
         }
     }
 
@@ -98,11 +133,18 @@ impl Channel {
     /// Reads up to and without `end`.
     fn read_until(&mut self, end: &str) -> Result<Vec<u8>, CommandError> {
         let mut answer = Vec::new();
-        self.read_into(&mut answer, end)?;
+        self.read_into(&mut answer, end, None)?;
         Ok(answer)
     }
 
-    fn read_into(&mut self, answer: &mut Vec<u8>, end: &str) -> Result<(), CommandError> {
+    /// Reads up to and without `end`; or until `other` has come, with all that was read, and returns whether
+    /// it was that.
+    fn read_into(
+        &mut self,
+        answer: &mut Vec<u8>,
+        end: &str,
+        other: Option<&[u8]>,
+    ) -> Result<bool, CommandError> {
         let mut block = vec![0; 64 * 1024];
         loop {
             match self.output.read(&mut block) {
@@ -112,7 +154,10 @@ impl Channel {
             }
             if answer.ends_with(end.as_bytes()) {
                 answer.truncate(answer.len() - end.len());
-                return Ok(());
+                return Ok(false);
+            }
+            if other.is_some_and(|other| find(answer, other).is_some()) {
+                return Ok(true);
             }
             if answer.len() > LARGEST {
                 return Err(self.garbled());
@@ -145,14 +190,7 @@ impl Channel {
 
     /// Waits for the process to end, for some time.
     pub(super) fn has_ended(&mut self) -> bool {
-        let begin = Instant::now();
-        while begin.elapsed() < PATIENCE {
-            match self.child.try_wait() {
-                Ok(None) => std::thread::sleep(Duration::from_millis(2)),
-                _ => return true,
-            }
-        }
-        false
+        ends_within(&mut self.child, PATIENCE)
     }
 
     /// Ends the shell.
@@ -171,6 +209,16 @@ impl Channel {
             let _ = kill_process(pid, Signal::TERM);
             self.has_ended();
         }
+    }
+}
+
+impl Carrier for Channel {
+    fn words(&mut self) -> String {
+        self.lost(std::io::ErrorKind::UnexpectedEof.into()).to_string()
+    }
+
+    fn end(self: Box<Self>) {
+        self.close();
     }
 }
 

@@ -3,11 +3,12 @@
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-use super::channel::Channel;
+use super::channel::{Channel, Opened};
 use super::error::CommandError;
 use super::script::{MANY, ONE, Script};
 use super::session::{Context, Session};
 use crate::Cancel;
+use crate::agent::Greeted;
 use crate::sync::root::ssh::Socket;
 
 /// A way to run scripts: on this machine, or over one ssh connection.
@@ -17,6 +18,14 @@ pub(in crate::sync::root) struct Link {
     way: Way,
     cancel: Cancel,
     channel: Mutex<Option<Channel>>,
+}
+
+/// What a login gives.
+#[derive(Debug)]
+pub(in crate::sync::root) enum Login {
+    Shell(Link),
+    /// A btrsync in place of a shell; the socket of the login goes with the connection.
+    Agent(Greeted, Socket),
 }
 
 #[derive(Debug)]
@@ -39,11 +48,15 @@ impl Link {
         host: String,
         socket: Socket,
         cancel: &Cancel,
-    ) -> Result<Self, CommandError> {
+    ) -> Result<Login, CommandError> {
         // The mark is all of it that is not constant, and is letters and digits.
         let start = |mark: &str| socket.login(&format!("exec sh -c '{MANY}' btrsync {mark}"));
-        let channel = Channel::start(start, &host, true, cancel)?;
-        Ok(Self::new(host, Way::Ssh(socket), cancel, channel))
+        Ok(match Channel::open(start, &host, true, cancel)? {
+            Opened::Shell(channel) => {
+                Login::Shell(Self::new(host, Way::Ssh(socket), cancel, channel))
+            }
+            Opened::Agent(greeted) => Login::Agent(greeted, socket),
+        })
     }
 
     fn new(host: String, way: Way, cancel: &Cancel, channel: Channel) -> Self {

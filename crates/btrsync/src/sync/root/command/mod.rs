@@ -32,7 +32,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 pub use self::error::CommandError;
-pub(super) use self::link::Link;
+pub(super) use self::link::{Link, Login};
 use self::list::Listing;
 use self::lock::Locks;
 use self::place::Place;

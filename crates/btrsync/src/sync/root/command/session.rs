@@ -69,6 +69,12 @@ impl Session {
         self.input.take().map(|input| input.into_parts().0)
     }
 
+    /// Waits for its end, for some time. Dropped, it is killed.
+    pub(super) fn leave(mut self) {
+        self.close();
+        crate::process::ends_within(&mut self.child, super::channel::PATIENCE);
+    }
+
     /// Sends what is still in the buffer.
     pub(super) fn flush(&mut self) -> Result<(), CommandError> {
         let Some(input) = &mut self.input else { return Ok(()) };

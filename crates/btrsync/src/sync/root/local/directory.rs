@@ -31,7 +31,7 @@ pub(super) fn open_locked(shared: &Shared, path: &Path) -> Result<Directory, Roo
     }
     check_writable(&file, &full)?;
     shared.locks.lock(&file, &full)?;
-    let root = shared.dir.try_clone();
+    let root = shared.fence.as_ref().unwrap_or(&shared.dir).try_clone();
     let root = root.map_err(|source| RootError::Open { path: full.clone(), source })?;
     Ok(Directory::new(file, full, root))
 }

@@ -55,13 +55,32 @@ struct Shared {
     dir: std::fs::File,
     options: RootOptions,
     locks: Locks,
+    /// Where what a stream builds on must be, if not only below the root.
+    fence: Option<std::fs::File>,
 }
 
 impl LocalRoot {
-    fn new(located: Located, options: &RootOptions) -> Self {
+    fn new(located: Located, options: &RootOptions, fence: Option<std::fs::File>) -> Self {
         let Located { path, dir, .. } = located;
-        let options = options.clone();
-        Self { shared: Arc::new(Shared { path, dir, options, locks: Locks::default() }) }
+        let (options, locks) = (options.clone(), Locks::default());
+        Self { shared: Arc::new(Shared { path, dir, options, locks, fence }) }
+    }
+
+    /// As [`Local::get_root`], waiting for it here, for whoever may use nothing that is not below `fence`:
+    /// what streams build on is confined to that, the rest is left to the caller.
+    pub(crate) fn fenced(
+        path: &Path,
+        options: &RootOptions,
+        fence: std::fs::File,
+    ) -> Result<(Self, PathBuf), RootError> {
+        let located = locate::locate(path)?;
+        let below = located.below.clone();
+        Ok((Self::new(located, options, Some(fence)), below))
+    }
+
+    /// Returns the path of the root.
+    pub(crate) fn path(&self) -> &Path {
+        &self.shared.path
     }
 
     /// Runs blocking work on a thread of its own.
@@ -96,7 +115,7 @@ impl RootFactory for Local {
         let path = path.to_path_buf();
         let located = on_thread(move || locate::locate(&path)).await?;
         let below = located.below.clone();
-        Ok((Arc::new(LocalRoot::new(located, options)), below))
+        Ok((Arc::new(LocalRoot::new(located, options, None)), below))
     }
 
     async fn look(&self, path: &Path) -> Result<Look, RootError> {

@@ -8,16 +8,27 @@ use super::{Btrsync, Socket, SshOptions};
 use crate::Cancel;
 use crate::agent::{AgentError, PATIENCE};
 use crate::sync::root::agent::Agent;
-use crate::sync::root::command::Link;
+use crate::sync::root::command::{self, Link};
 use crate::sync::root::error::RootError;
 
 /// A connection to another machine.
 #[derive(Debug)]
 pub(super) struct Connection {
-    link: Arc<Link>,
-    cancel: Cancel,
     /// What works without sudo, and with it; each found when it is first wanted.
     ways: [Mutex<Option<Way>>; 2],
+    login: Login,
+    cancel: Cancel,
+}
+
+/// What the login has given.
+#[derive(Debug)]
+enum Login {
+    Shell(Arc<Link>),
+    /// A btrsync, and nothing else. The socket is that of its ssh, and goes with it.
+    Agent {
+        agent: Agent,
+        _socket: Socket,
+    },
 }
 
 /// What does the work.
@@ -35,8 +46,15 @@ impl Connection {
             what: "make a directory for the socket of ssh",
             source,
         })?;
-        let link = Arc::new(Link::ssh(options.name(), socket, cancel)?);
-        Ok(Self { link, cancel: cancel.clone(), ways: Default::default() })
+        let host = options.name();
+        let login = match Link::ssh(host.clone(), socket, cancel)? {
+            command::Login::Shell(link) => Login::Shell(Arc::new(link)),
+            command::Login::Agent(greeted, socket) => {
+                let agent = Agent::greeted(greeted, &host, PATIENCE, options.patience, cancel)?;
+                Login::Agent { agent, _socket: socket }
+            }
+        };
+        Ok(Self { login, cancel: cancel.clone(), ways: Default::default() })
     }
 
     /// Finds what does the work.
@@ -49,16 +67,21 @@ impl Connection {
     }
 
     fn find(&self, sudo: bool, options: &SshOptions) -> Result<Way, RootError> {
-        let commands = |why: String| Way::Commands(Arc::clone(&self.link), why);
+        let link = match &self.login {
+            Login::Agent { agent, .. } => return Ok(Way::Agent(agent.clone())),
+            Login::Shell(link) => link,
+        };
+        let start = |program| self.start(link, program, sudo, options);
+        let commands = |why: String| Way::Commands(Arc::clone(link), why);
         let program = match &options.btrsync {
             Btrsync::No => return Ok(commands("btrsync there is not to be used".to_owned())),
-            Btrsync::At(program) => return Ok(Way::Agent(self.start(program, sudo, options)?)),
-            Btrsync::IfThere => match self.link.find_btrsync()? {
+            Btrsync::At(program) => return Ok(Way::Agent(start(program)?)),
+            Btrsync::IfThere => match link.find_btrsync()? {
                 Some(program) => program,
                 None => return Ok(commands("there is no btrsync in its PATH".to_owned())),
             },
         };
-        match self.start(&program, sudo, options) {
+        match start(&program) {
             Ok(agent) => Ok(Way::Agent(agent)),
             Err(RootError::Agent(
                 error @ (AgentError::Absent { .. } | AgentError::Version { .. }),
@@ -67,14 +90,23 @@ impl Connection {
         }
     }
 
-    fn start(&self, program: &Path, sudo: bool, options: &SshOptions) -> Result<Agent, RootError> {
-        let greeted = self.link.start_btrsync(program, sudo)?;
-        Agent::greeted(greeted, self.link.host(), PATIENCE, options.patience, &self.cancel)
+    fn start(
+        &self,
+        link: &Arc<Link>,
+        program: &Path,
+        sudo: bool,
+        options: &SshOptions,
+    ) -> Result<Agent, RootError> {
+        let greeted = link.start_btrsync(program, sudo)?;
+        Agent::greeted(greeted, link.host(), PATIENCE, options.patience, &self.cancel)
     }
 
-    /// Makes a path there absolute.
+    /// Makes a path there absolute, as far as somebody there can.
     pub(super) fn absolute(&self, path: &Path) -> Result<PathBuf, RootError> {
-        self.link.absolute(path)
+        match &self.login {
+            Login::Shell(link) => link.absolute(path),
+            Login::Agent { .. } => Ok(path.to_path_buf()),
+        }
     }
 
     /// Ends it.
@@ -86,6 +118,9 @@ impl Connection {
                 agent.end();
             }
         }
-        self.link.close();
+        match &self.login {
+            Login::Shell(link) => link.close(),
+            Login::Agent { agent, .. } => agent.end(),
+        }
     }
 }
