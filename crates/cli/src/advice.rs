@@ -90,9 +90,7 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
             "run the same command again; it plans with what is there now"
         }
         RootError::Writable { .. } => "make it read-only again, or snapshot it, and run again",
-        RootError::Remove { .. } if error.raw_os_error() == Some(ENOTEMPTY) => {
-            "see what is in it; 'btrfs subvolume delete' removes it, after what is nested in it"
-        }
+        RootError::Remove { .. } if error.raw_os_error() == Some(ENOTEMPTY) => NESTED,
         RootError::Locked { .. } => "wait for the other run to end, or give --wait",
         RootError::Command(error) => return by_command(error),
         RootError::Agent(error) => by_agent(error),
@@ -159,6 +157,7 @@ fn by_sort(there: &There) -> Option<&'static str> {
         Sort::ParentHidden => PARENT_HIDDEN,
         Sort::ParentDiffers => PARENT_DIFFERS,
         Sort::Send if is_busy(there.errno) => BUSY,
+        Sort::Remove if there.errno == Some(ENOTEMPTY) => NESTED,
         Sort::Mounted => MOUNTED,
         Sort::Spool => SPOOL,
         Sort::System => LIMITS,
@@ -237,6 +236,8 @@ const NO_PARENT: &str = "receive its parent first; only a full stream does witho
 const PARENT_OUTSIDE: &str = "receive into a directory that holds it, or send in full";
 const PARENT_HIDDEN: &str = "mount the whole filesystem, and name a path there";
 const PARENT_DIFFERS: &str = "send in full, or from another parent";
+const NESTED: &str =
+    "see what is in it; 'btrfs subvolume delete' removes it, after what is nested in it";
 const MOUNTED: &str = "unmount that, and run again";
 const SPOOL: &str = "free some space in /var/tmp, and run again";
 const LIMITS: &str = "check the system's limits ('ulimit -a') and run again";

@@ -80,6 +80,8 @@ pub(super) struct Line {
     state: Mutex<State>,
     readable: Event,
     writable: Event,
+    /// Only one thread waits for room at a time.
+    turn: Mutex<()>,
     /// Thrown when the other side wants nothing more.
     gone: Cancel,
 }
@@ -105,6 +107,7 @@ impl Line {
             state: Mutex::new(state),
             readable: Event::new()?,
             writable: Event::new()?,
+            turn: Mutex::default(),
             gone: cancel.child()?,
         })
     }
@@ -153,7 +156,7 @@ impl Line {
     }
 }
 
-/// One end of a channel. One thread may read and another write. Dropped, it is closed.
+/// One end of a channel. One thread may read while others write. Dropped, it is closed.
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(super) id: u32,
@@ -222,6 +225,7 @@ impl Channel {
 
     fn put(&self, kind: Kind, body: &[u8], cancel: &Cancel) -> Result<(), Broken> {
         let cost = EACH + body.len();
+        let _turn = self.line.turn.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let mut state = self.line.lock();
             if let Some(over) = &state.over {

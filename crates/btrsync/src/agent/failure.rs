@@ -29,6 +29,8 @@ pub struct There {
     pub errno: Option<i32>,
     /// Whether it only follows from a failure at the other end of the flow.
     pub follows: bool,
+    /// Whether data could not be cloned; without clone sources it may work.
+    pub of_clone: bool,
 }
 
 fn on(host: &str) -> String {
@@ -71,6 +73,8 @@ pub enum Sort {
     ParentDiffers,
     /// The kernel could not send.
     Send,
+    /// What was left cannot be removed.
+    Remove,
     /// Something is mounted in what is to be digested.
     Mounted,
     /// There is no room for digests.
@@ -98,6 +102,8 @@ pub(crate) struct Failure {
     pid: Option<i32>,
     #[serde(default)]
     follows: bool,
+    #[serde(default)]
+    of_clone: bool,
 }
 
 /// Takes a failure of ours for one of `host`.
@@ -111,8 +117,8 @@ const LONGEST: usize = 16 * 1024;
 impl Failure {
     /// A failure without an error of ours behind it.
     pub(crate) fn new(sort: Sort, message: impl Into<String>) -> Self {
-        let (path, errno, pid, follows) = Default::default();
-        Self { sort, message: message.into(), path, errno, pid, follows }
+        let (path, errno, pid, follows, of_clone) = Default::default();
+        Self { sort, message: message.into(), path, errno, pid, follows, of_clone }
     }
 
     pub(crate) fn sort(&self) -> Sort {
@@ -154,6 +160,7 @@ impl Failure {
                 sort,
                 errno: self.errno,
                 follows: self.follows,
+                of_clone: self.of_clone,
             }),
         }
     }
@@ -198,6 +205,11 @@ impl From<&RootError> for Failure {
             errno: error.raw_os_error(),
             pid: if let RootError::Locked { pid, .. } = error { *pid } else { None },
             follows: error.is_consequence(),
+            of_clone: match error {
+                RootError::Receive(error) => error.is_of_clone(),
+                RootError::CloneSource { .. } => true,
+                _ => false,
+            },
         }
     }
 }
@@ -225,6 +237,7 @@ fn sort_of(error: &RootError) -> (Sort, Option<&Path>) {
         RootError::Verify(VerifyError::Mounted { .. }) => Sort::Mounted,
         RootError::Verify(VerifyError::Spool { .. }) => Sort::Spool,
         RootError::Send { .. } => Sort::Send,
+        RootError::Remove { .. } => Sort::Remove,
         RootError::System { .. } => Sort::System,
         RootError::Unsupported { .. } => Sort::Unsupported,
         RootError::There(there) => there.sort,

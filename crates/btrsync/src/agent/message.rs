@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
 use super::frame::LONGEST_MESSAGE;
-use super::value::{Arrived, Begins, Bytes, Counts, Impossible, Meta, Options, Part, Seen, Vol};
+use super::value::{
+    Arrived, Begins, Bytes, Counts, Impossible, Left, Measured, Meta, Options, Part, Room, Seen,
+    Vol, Waiting,
+};
 
 /// The first message of each side.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -75,6 +78,30 @@ pub(crate) enum Request {
         #[serde(default)]
         skip: Begins,
     },
+    /// How many bytes would a send have? Answered by `Measured`, also as soon as the client has said `Enough`.
+    Estimate {
+        root: u32,
+        vols: Vec<Vol>,
+        parent: Option<Vol>,
+        clones: Vec<Vol>,
+    },
+    /// What was measured until now is enough.
+    Enough,
+    /// What room is there for what is received into a directory?
+    Space {
+        root: u32,
+        path: Bytes,
+    },
+    /// What have interrupted runs left? Answered by `Leftovers` as often as needed, then `Done`.
+    Leftovers {
+        root: u32,
+        path: Bytes,
+    },
+    /// Removes something of that.
+    Remove {
+        root: u32,
+        left: Left,
+    },
     /// Answered by `Started`; then the client sends the stream as data, and gets `Received`.
     Receive {
         root: u32,
@@ -120,6 +147,11 @@ pub(crate) enum Answer {
     Vol(Vol),
     Paths(Vec<Bytes>),
     Partial(Vec<Part>),
+    /// A send waits for its source.
+    Waits(Waiting),
+    Measured(Option<Measured>),
+    Space(Option<Room>),
+    Leftovers(Vec<Left>),
     Received(Vec<Arrived>),
     Digested {
         entry: Bytes,

@@ -173,3 +173,25 @@ fn paths_of_a_home_directory_mean_the_same() {
     sides.run(["-y".into(), sides.source(), "far:backup".into()]).exits(0);
     sides.is_complete();
 }
+
+#[test]
+fn what_only_an_older_snapshot_has_is_cloned_from_that_in_both_ways() {
+    require_machines!();
+    for way in BOTH {
+        let (clones, sent) = crate::clones::last(&sides(way, crate::clones::restored()));
+        assert_eq!(clones, serde_json::json!(["snaps/1", "snaps/0"]), "{way:?}");
+        assert!(sent < 1 << 19, "{way:?}: {sent}");
+    }
+}
+
+#[test]
+fn what_will_be_sent_is_measured_over_there_and_the_room_for_it() {
+    require_machines!();
+    for way in BOTH {
+        let sides = sides(way, Pair::with_large(20));
+        let told = sides.sync(&["-n", "--json"]).exits(0);
+        let transfer = &told.events_of("transfer")[0];
+        let bytes = transfer["estimated_bytes"].as_u64().unwrap();
+        assert!((20 << 20..21 << 20).contains(&bytes), "{way:?}: {transfer}");
+    }
+}

@@ -5,13 +5,23 @@ use std::fs::{self, File};
 use btrsync_testutil::{btrfs, require_machines};
 use rustix::fs::{FlockOperation, flock};
 
-use crate::sides::Sides;
+use crate::sides::{Sides, Way};
 use crate::support::{Pair, State, no_leftover};
 
 #[test]
 fn what_is_left_there_is_shown_and_removed_and_nothing_else() {
     require_machines!();
-    let sides = Sides::push(Pair::with_snapshots(&["1"]));
+    cleans(&Sides::push(Pair::with_snapshots(&["1"])));
+}
+
+#[test]
+fn what_is_left_there_a_btrsync_there_shows_and_removes_and_nothing_else() {
+    require_machines!();
+    cleans(&crate::agent::sides(Way::Push, Pair::with_snapshots(&["1"])));
+}
+
+#[track_caller]
+fn cleans(sides: &Sides) {
     sides.sync(&["-y"]).exits(0);
     let below = sides.pair.backup().join("a b'\n\"$(c)");
     fs::create_dir(&below).unwrap();

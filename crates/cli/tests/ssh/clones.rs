@@ -10,7 +10,7 @@ use crate::sides::{Sides, Way};
 use crate::support::{Pair, random_file};
 
 /// Three snapshots: the last has a file again that only the first has, cloned from there.
-fn restored() -> Pair {
+pub(crate) fn restored() -> Pair {
     let pair = Pair::with_snapshots(&["0"]);
     let lost = pair.origin().join("lost");
     random_file(&lost, 2);
@@ -25,7 +25,7 @@ fn restored() -> Pair {
 }
 
 /// Syncs all but the last, then that; returns its clone sources and how much was sent.
-fn last(sides: &Sides) -> (Value, u64) {
+pub(crate) fn last(sides: &Sides) -> (Value, u64) {
     sides.sync(&["-y", "-x", "3"]).exits(0);
     let ended = sides.sync(&["-y", "--json"]).exits(0);
     assert_eq!(ended.plan(), ["snaps/3 incremental"]);

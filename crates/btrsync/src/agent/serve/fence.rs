@@ -28,7 +28,7 @@ pub struct Allow {
     pub receive: bool,
     /// Read subvolumes: send and digest them. It may list too.
     pub send: bool,
-    /// Delete subvolumes. No request does that yet.
+    /// Remove what interrupted runs have left, and nothing else. It may list too.
     pub delete: bool,
 }
 
@@ -59,6 +59,8 @@ pub(super) enum Deed {
     Receive,
     /// To read content.
     Read,
+    /// To remove what was left.
+    Delete,
 }
 
 impl Fence {
@@ -112,14 +114,16 @@ impl Fence {
 
     /// Refuses what is not allowed.
     pub(super) fn check(&self, deed: Deed) -> Result<(), Stop> {
-        let Allow { list, receive, send, .. } = self.allow;
+        let Allow { list, receive, send, delete } = self.allow;
         match deed {
-            Deed::See if list || receive || send => Ok(()),
+            Deed::See if list || receive || send || delete => Ok(()),
             Deed::Receive if receive => Ok(()),
             Deed::Read if send => Ok(()),
+            Deed::Delete if delete => Ok(()),
             Deed::See => Err(self.refuse("to list")),
             Deed::Receive => Err(self.refuse("to receive")),
             Deed::Read => Err(self.refuse("to read")),
+            Deed::Delete => Err(self.refuse("to delete")),
         }
     }
 
@@ -277,13 +281,14 @@ mod tests {
         let noted: Arc<Noted> = Arc::default();
         let may = |allow| {
             let fence = Fence::new(Path::new("/"), allow, noted.clone()).unwrap();
-            [Deed::See, Deed::Receive, Deed::Read].map(|deed| fence.check(deed).is_ok())
+            [Deed::See, Deed::Receive, Deed::Read, Deed::Delete]
+                .map(|deed| fence.check(deed).is_ok())
         };
         let none = Allow::default();
-        assert_eq!(may(none), [false, false, false]);
-        assert_eq!(may(Allow { delete: true, ..none }), [false, false, false]);
-        assert_eq!(may(Allow { list: true, ..none }), [true, false, false]);
-        assert_eq!(may(Allow { receive: true, ..none }), [true, true, false]);
-        assert_eq!(may(Allow { send: true, ..none }), [true, false, true]);
+        assert_eq!(may(none), [false, false, false, false]);
+        assert_eq!(may(Allow { delete: true, ..none }), [true, false, false, true]);
+        assert_eq!(may(Allow { list: true, ..none }), [true, false, false, false]);
+        assert_eq!(may(Allow { receive: true, ..none }), [true, true, false, false]);
+        assert_eq!(may(Allow { send: true, ..none }), [true, false, true, false]);
     }
 }

@@ -6,6 +6,7 @@
 
 mod fence;
 mod lists;
+mod measure;
 mod streams;
 
 use std::collections::HashMap;
@@ -190,6 +191,20 @@ impl Server {
             Request::Sweep { root, path } => self.lock(channel, root, path, true),
             Request::Partial { root, path } => {
                 lists::partial(channel, &self.root(root, Deed::Receive)?, path)
+            }
+            Request::Estimate { root, vols, parent, clones } => {
+                let wanted = streams::Wanted { vols, parent, clones, skip: Vec::new() };
+                measure::estimate(channel, &self.root(root, Deed::Read)?, wanted)
+            }
+            Request::Enough => Err(Impossible("nothing is being measured").into()),
+            Request::Space { root, path } => {
+                measure::space(channel, &self.root(root, Deed::See)?, path)
+            }
+            Request::Leftovers { root, path } => {
+                measure::leftovers(channel, &self.root(root, Deed::Delete)?, path)
+            }
+            Request::Remove { root, left } => {
+                measure::remove(channel, &self.root(root, Deed::Delete)?, left)
             }
             Request::Send { root, vols, parent, clones, skip } => {
                 let wanted = streams::Wanted { vols, parent, clones, skip };

@@ -33,7 +33,7 @@ pub(super) struct Wanted {
     pub(super) skip: Begins,
 }
 
-pub(super) fn send(channel: &Channel, root: &Fenced, wanted: Wanted) -> Answered<()> {
+pub(super) fn send(channel: &Arc<Channel>, root: &Fenced, wanted: Wanted) -> Answered<()> {
     let (sent, clones) = (vols(wanted.vols)?, vols(wanted.clones)?);
     let parent = wanted.parent.map(Subvolume::try_from).transpose()?;
     let skip = prefixes(wanted.skip)?;
@@ -45,8 +45,19 @@ pub(super) fn send(channel: &Channel, root: &Fenced, wanted: Wanted) -> Answered
         skip: &skip,
         cancel: channel.gone(),
     };
-    let (flow, end) = wait(root.root.send(request))?;
+    let (mut flow, end) = wait(root.root.send(request))?;
     say(channel, &Answer::Started { skipped: begins(flow.skipped()) })?;
+    if let Some(mut waits) = flow.take_waits() {
+        let channel = Arc::clone(channel);
+        // It ends with the send. Without a thread for it, nobody hears why nothing comes.
+        drop(thread::run(move || {
+            while let Ok(Some(busy)) = wait(async { Ok(waits.next().await) }) {
+                if say(&channel, &Answer::Waits(busy.into())).is_err() {
+                    return;
+                }
+            }
+        }));
+    }
     pass_on(flow, channel)?;
     wait(end)?;
     say(channel, &Answer::Done)

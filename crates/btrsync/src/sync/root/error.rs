@@ -269,6 +269,7 @@ impl RootError {
         match self {
             Self::Receive(error) => !clones.is_empty() && error.is_of_clone(),
             Self::CloneSource { .. } => true,
+            Self::There(there) => !clones.is_empty() && there.of_clone,
             Self::Command(CommandError::Failed { stderr, .. }) => {
                 let named = |vol: &Subvolume| stderr.contains(&escaped(&vol.path).to_string());
                 clones.iter().any(named)

@@ -153,3 +153,15 @@ fn what_is_beside_the_directory_is_not_listed() {
     assert_eq!(ended.plan(), ["snaps/1 full"]);
     assert!(!ended.out.contains("secret"), "{ended:#?}");
 }
+
+#[test]
+fn one_that_can_only_delete_removes_what_was_left_and_nothing_else() {
+    require_machines!();
+    let keys = Keys::new(Way::Push, Pair::with_snapshots(&["1"]), "delete");
+    let staging = keys.dir().join(format!(".btrsync-{}.partial", "a".repeat(32)));
+    btrfs::create_subvolume(&staging);
+    let clean = ["clean".into(), "-y".into(), keys.sides.destination()];
+    keys.sides.run(clean).exits(0).says(&["1 of 1 removed"]);
+    assert!(!staging.exists());
+    keys.sides.sync(&["-y"]).exits(1).complains(&["far: not allowed: to receive"]);
+}

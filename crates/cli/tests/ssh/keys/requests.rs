@@ -81,6 +81,9 @@ const OUTSIDE: [&str; 15] = [
     "../backup",
 ];
 
+const STAGING: &str = ".btrsync-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.partial";
+const CHECKPOINT: &str = ".btrsync-bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb.checkpoint";
+
 fn bytes(path: &str) -> Vec<u8> {
     path.as_bytes().to_vec()
 }
@@ -147,13 +150,21 @@ fn not_for_receiving(dir: &Path, inside: &Value, outside: &[Value]) -> Vec<Vec<u
         table.push(json!({"Lock": {"root": 1, "path": path}}));
         table.push(json!({"Sweep": {"root": 1, "path": path}}));
         table.push(json!({"Partial": {"root": 1, "path": path}}));
+        table.push(json!({"Space": {"root": 1, "path": path}}));
+        table.push(json!({"Leftovers": {"root": 1, "path": path}}));
         table.push(json!({"Receive": {"root": 1, "path": path, "meta": meta}}));
         table.push(json!({"Replay": {"root": 1, "path": path, "meta": meta, "counts": counts()}}));
     }
     for vol in outside.iter().chain([inside]) {
         table.push(json!({"Send": {"root": 1, "vols": [vol], "parent": null, "clones": []}}));
         table.push(json!({"Send": {"root": 1, "vols": [vol], "parent": inside, "clones": [vol]}}));
+        table.push(json!({"Estimate": {"root": 1, "vols": [vol], "parent": null, "clones": []}}));
         table.push(json!({"Digest": {"root": 1, "vol": vol, "counts": counts()}}));
+    }
+    for name in ["1", "other/secret-1", ".btrsync-0.partial", STAGING, CHECKPOINT] {
+        let path = bytes(&format!("backup/{name}"));
+        let left = json!({"path": path, "subvolume": [inside["id"], inside["uuid"]]});
+        table.push(json!({"Remove": {"root": 1, "left": left}}));
     }
     table.push(
         json!({"Replay": {"root": 1, "path": bytes("backup"), "meta": meta(), "counts": counts()}}),

@@ -4,150 +4,29 @@
 //! is not trusted to be what it should: paths stay below the root, and everything is bounded.
 
 mod digests;
+mod factory;
 mod lists;
+mod measure;
 mod streams;
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 
 use self::digests::FarDigests;
-use super::contract::{BtrfsRoot, Completion, Look, RootFactory, RootOptions, SendRequest};
+pub use self::factory::Agent;
+use super::contract::{BtrfsRoot, Completion, SendRequest, Space};
 use super::error::RootError;
+use super::leftover::Leftover;
 use super::on_thread;
-use crate::agent::{
-    AgentError, Answer, Bytes, Carrier, Channel, Client, Greeted, PATIENCE, Request, Vol, begins,
-};
+use crate::agent::{Answer, Bytes, Channel, Client, Request, Vol, begins};
 use crate::btrfs::{Forest, Subvolume};
-use crate::process::{Piped, Words, ends_within};
 use crate::receive::{Partial, Received, StreamMeta};
+use crate::sync::Estimate;
+use crate::sync::clones::CloneSources;
 use crate::verify::{DigestOptions, Digests};
 use crate::{Cancel, Flow};
-
-/// Another btrsync, which makes roots of the filesystems that it reaches.
-#[derive(Debug, Clone)]
-pub struct Agent(Arc<Client>);
-
-impl Agent {
-    /// Starts a command that runs `btrsync serve`, on this machine or another, and waits until it
-    /// answers. `host` is put before paths in messages; empty for this machine.
-    ///
-    /// # Errors
-    ///
-    /// [`RootError::Agent`] where it does not, or speaks another version.
-    pub async fn start(
-        mut command: Command,
-        host: &str,
-        patience: Option<Duration>,
-        cancel: &Cancel,
-    ) -> Result<Self, RootError> {
-        let (host, cancel) = (host.to_owned(), cancel.clone());
-        on_thread(move || {
-            let piped = Piped::start(&mut command, &cancel).map_err(|error| {
-                let why = format!("cannot start {}: {error}", command.get_program().display());
-                AgentError::Absent { host: host.clone(), why }
-            })?;
-            let Piped { child, input, output, stderr } = piped;
-            let carrier = Box::new(Started { child, stderr });
-            let greeted = Greeted { early: Vec::new(), input, output, carrier };
-            Self::greeted(greeted, &host, PATIENCE, patience, &cancel)
-        })
-        .await
-    }
-
-    /// Takes over what was started; waits for its greeting for `wait` at most.
-    pub(super) fn greeted(
-        greeted: Greeted,
-        host: &str,
-        wait: Duration,
-        patience: Option<Duration>,
-        cancel: &Cancel,
-    ) -> Result<Self, RootError> {
-        let patience = patience.unwrap_or(PATIENCE);
-        Client::start(greeted, host, wait, patience, cancel).map(|client| Self(Arc::new(client)))
-    }
-
-    /// Returns the version of the program on the other side, for people.
-    pub fn program(&self) -> String {
-        self.0.program()
-    }
-
-    /// Ends the connection. What still runs over it fails.
-    pub async fn close(&self) {
-        let agent = self.clone();
-        // It has ended, or been killed after some time; there is nothing else to tell.
-        let _ = on_thread(move || {
-            agent.end();
-            Ok(())
-        })
-        .await;
-    }
-
-    /// As [`Agent::close`], waiting for it here.
-    pub(super) fn end(&self) {
-        self.0.close();
-    }
-}
-
-/// A program that was started here.
-#[derive(Debug)]
-struct Started {
-    child: Child,
-    stderr: Words,
-}
-
-/// How long a program may take to end once its input has.
-const LEAVE: Duration = Duration::from_secs(2);
-
-impl Carrier for Started {
-    fn words(&mut self) -> String {
-        ends_within(&mut self.child, LEAVE);
-        self.stderr.last(|_| false)
-    }
-
-    fn end(self: Box<Self>) {
-        // Dropped, it is waited for.
-    }
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        ends_within(&mut self.child, LEAVE);
-        // Both fail only where it has ended and been waited for already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[async_trait]
-impl RootFactory for Agent {
-    async fn get_root(
-        &self,
-        path: &Path,
-        options: &RootOptions,
-    ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError> {
-        let client = Arc::clone(&self.0);
-        let request = Request::Root { path: Bytes::of(path), options: options.into() };
-        on_thread(move || {
-            let (root, below) = AgentRoot::open(client, &request)?;
-            Ok((Arc::new(root) as Arc<dyn BtrfsRoot>, below))
-        })
-        .await
-    }
-
-    async fn look(&self, path: &Path) -> Result<Look, RootError> {
-        let client = Arc::clone(&self.0);
-        let request = Request::Look { path: Bytes::of(path) };
-        on_thread(move || match client.ask(&request)? {
-            Answer::Seen(seen) => Ok(seen.into()),
-            _ => Err(client.garbled("it does not say what it sees")),
-        })
-        .await
-    }
-}
 
 /// A btrfs filesystem that another btrsync reaches, seen from one of its subvolumes.
 #[derive(Debug)]
@@ -247,6 +126,39 @@ impl BtrfsRoot for AgentRoot {
 
     async fn sweep(&self, path: &Path) -> Result<(), RootError> {
         self.done(Request::Sweep { root: self.far.id(), path: Bytes::of(path) }).await
+    }
+
+    fn sends_clones(&self) -> CloneSources {
+        CloneSources::Always
+    }
+
+    fn receives_clones(&self) -> CloneSources {
+        CloneSources::Always
+    }
+
+    async fn estimate(&self, request: SendRequest<'_>) -> Option<Estimate> {
+        let asked = Request::Estimate {
+            root: self.far.id(),
+            vols: request.vols.iter().map(Vol::from).collect(),
+            parent: request.parent.map(Vol::from),
+            clones: request.clones.iter().map(Vol::from).collect(),
+        };
+        let enough = request.cancel.clone();
+        self.blocking(move |far| measure::estimate(far, &asked, &enough)).await.ok().flatten()
+    }
+
+    async fn space(&self, path: &Path) -> Option<Space> {
+        let path = Bytes::of(path);
+        self.blocking(move |far| measure::space(far, path)).await.ok().flatten()
+    }
+
+    async fn leftovers(&self, path: &Path) -> Result<Vec<Leftover>, RootError> {
+        let path = Bytes::of(path);
+        self.blocking(move |far| measure::leftovers(far, path)).await
+    }
+
+    async fn remove(&self, left: &Leftover) -> Result<(), RootError> {
+        self.done(Request::Remove { root: self.far.id(), left: left.into() }).await
     }
 
     async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {

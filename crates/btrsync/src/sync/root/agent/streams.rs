@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Far;
 use super::digests::FarDigests;
 use crate::agent::{Answer, Channel, Client, Item, Request, prefixes};
+use crate::flow::waits::{self, Teller};
 use crate::process::Feed;
 use crate::receive::{Prefix, Received};
 use crate::sync::root::contract::Completion;
@@ -30,10 +31,11 @@ pub(super) fn send(
         return Err(far.client.garbled("it leaves out what it was not told to"));
     }
     let (writer, flow) = Flow::pipe(cancel).map_err(failed)?;
-    let flow = flow.with_skipped(skipped);
+    let (teller, waits) = waits::channel();
+    let flow = flow.with_skipped(skipped).telling(waits);
     let feed = Feed::new(writer, cancel).map_err(failed)?;
     let (client, cancel, abandoned) = (Arc::clone(&far.client), cancel.clone(), flow.abandoned());
-    let sent = start(move || match pump(&client, &channel, feed, &cancel) {
+    let sent = start(move || match pump(&client, &channel, (feed, teller), &cancel) {
         // A sender that ends because nobody reads any more only follows the other end.
         _ if abandoned.is_set() => Err(RootError::Cancelled),
         other => other,
@@ -67,7 +69,7 @@ fn begin(
 fn pump(
     client: &Client,
     channel: &Channel,
-    mut feed: Feed,
+    (mut feed, teller): (Feed, Teller),
     cancel: &Cancel,
 ) -> Result<(), RootError> {
     let mut passed = Some(0);
@@ -75,12 +77,11 @@ fn pump(
         match channel.next(cancel).map_err(|broken| client.broken(broken))? {
             // Where nobody reads any more, that is the failure of whoever did.
             Item::Data(bytes) => feed.write_all(&bytes).map_err(|_| RootError::Cancelled)?,
-            end => {
-                return match client.read(end)? {
-                    Answer::Done => Ok(()),
-                    _ => Err(client.garbled("it does not say how the stream has ended")),
-                };
-            }
+            other => match client.read(other)? {
+                Answer::Waits(busy) => teller.tell(busy.into()),
+                Answer::Done => return Ok(()),
+                _ => return Err(client.garbled("it does not say how the stream has ended")),
+            },
         }
         passed = passed.map(|passed| passed + 1);
         // Now it flows.
