@@ -91,7 +91,12 @@ pub(crate) struct Places<'a> {
 
 impl<'a> Places<'a> {
     pub(crate) fn new(machines: &'a Machines, cancel: &Cancel) -> Self {
-        let sudo = Arc::new(Sudo::new(cancel.clone()));
+        let sudo = Sudo::new(cancel.clone());
+        // Where we do not know where we are, btrfs-progs do.
+        let sudo = Arc::new(match std::env::current_exe() {
+            Ok(program) => sudo.with_btrsync(program),
+            Err(_) => sudo,
+        });
         let (connections, costs) = Default::default();
         Self { machines, cancel: cancel.clone(), connections, costs, sudo }
     }

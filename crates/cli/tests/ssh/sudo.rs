@@ -85,6 +85,29 @@ fn a_user_here_with_sudo_and_nothing_else() {
     crate::sides::all_end(&machine);
 }
 
+/// Where sudo starts a btrsync, that does the work, and what it can do is what root can.
+#[test]
+fn a_user_here_with_sudo_can_verify_and_one_whose_sudo_allows_btrfs_alone_can_send() {
+    require_machines!();
+    let alone = "root ALL=(ALL) ALL\nanna ALL=(ALL) NOPASSWD: /usr/bin/btrfs, /usr/bin/find, /usr/bin/flock, \
+                 /usr/bin/mv, /usr/bin/stat, /usr/bin/test, /usr/bin/readlink, /usr/bin/mkdir, /bin/btrfs\n";
+    for (machine, verified) in
+        [(Machine::on_loopback(), 0), (Machine::builder().sudoers(alone).on_loopback(), 6)]
+    {
+        let pair = Pair::with_snapshots(&["1"]);
+        let binary = own_binary(&machine);
+        let run = |options: &[&str]| {
+            let mut command = machine.command_as_user(&binary);
+            let (source, target) = (pair.snaps().join("1"), pair.backup());
+            Ended::of(command.args(options).arg(source).arg(target))
+        };
+        run(&["-ys"]).exits(0);
+        crate::support::arrived(&pair.snaps().join("1"), &pair.backup().join("1"));
+        run(&["verify", "-s"]).exits(verified);
+        crate::sides::all_end(&machine);
+    }
+}
+
 #[test]
 fn a_user_whom_sudo_does_not_know() {
     require_machines!();

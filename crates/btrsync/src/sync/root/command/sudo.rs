@@ -2,37 +2,71 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::{CommandRoot, Link};
 use crate::Cancel;
+use crate::agent::AgentError;
+use crate::sync::root::agent::Agent;
 use crate::sync::root::contract::{BtrfsRoot, Look, RootFactory, RootOptions};
 use crate::sync::root::error::RootError;
 use crate::sync::root::on_thread;
 
-/// Makes roots on this machine that run btrfs-progs under sudo.
+/// How long somebody may take to type a password.
+const TYPING: Duration = Duration::from_secs(60 * 60);
+
+/// Makes roots on this machine under sudo: by a btrsync that it starts, or else by btrfs-progs.
 #[derive(Debug)]
 pub struct Sudo {
+    btrsync: Option<PathBuf>,
     cancel: Cancel,
-    link: Mutex<Option<Arc<Link>>>,
+    way: Arc<Mutex<Option<Way>>>,
+}
+
+/// What does the work.
+#[derive(Debug, Clone)]
+enum Way {
+    Agent(Agent),
+    Commands(Arc<Link>),
 }
 
 impl Sudo {
-    /// Makes a factory; `cancel` ends what it waits for.
+    /// Makes a factory that runs btrfs-progs; `cancel` ends what it waits for.
     pub fn new(cancel: Cancel) -> Self {
-        Self { cancel, link: Mutex::new(None) }
+        Self { btrsync: None, cancel, way: Arc::default() }
     }
 
-    /// Returns the shell, started when it is first wanted.
-    async fn link(&self) -> Result<Arc<Link>, RootError> {
-        if let Some(link) = &*self.link.lock().unwrap_or_else(PoisonError::into_inner) {
-            return Ok(Arc::clone(link));
-        }
-        let cancel = self.cancel.clone();
-        let made = Arc::new(on_thread(move || Ok(Link::here(&cancel)?)).await?);
-        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Arc::clone(link.get_or_insert(made)))
+    /// Runs a btrsync instead, where sudo lets it.
+    pub fn with_btrsync(self, program: PathBuf) -> Self {
+        Self { btrsync: Some(program), ..self }
+    }
+
+    /// Returns what does the work, started when it is first wanted.
+    async fn way(&self) -> Result<Way, RootError> {
+        let (way, program, cancel) =
+            (Arc::clone(&self.way), self.btrsync.clone(), self.cancel.clone());
+        on_thread(move || {
+            let mut way = way.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*way {
+                Some(way) => Ok(way.clone()),
+                None => Ok(way.insert(find(program.as_deref(), &cancel)?).clone()),
+            }
+        })
+        .await
+    }
+}
+
+fn find(program: Option<&Path>, cancel: &Cancel) -> Result<Way, RootError> {
+    let link = Arc::new(Link::here(cancel)?);
+    let Some(program) = program else { return Ok(Way::Commands(link)) };
+    let greeted = link.start_btrsync(program, true)?;
+    match Agent::greeted(greeted, "", TYPING, None, cancel) {
+        Ok(agent) => Ok(Way::Agent(agent)),
+        // Sudo may allow btrfs alone.
+        Err(RootError::Agent(AgentError::Absent { .. })) => Ok(Way::Commands(link)),
+        Err(error) => Err(error),
     }
 }
 
@@ -43,11 +77,19 @@ impl RootFactory for Sudo {
         path: &Path,
         options: &RootOptions,
     ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError> {
-        let (root, below) = CommandRoot::find(self.link().await?, true, path, options).await?;
-        Ok((Arc::new(root), below))
+        match self.way().await? {
+            Way::Agent(agent) => agent.get_root(path, options).await,
+            Way::Commands(link) => {
+                let (root, below) = CommandRoot::find(link, true, path, options).await?;
+                Ok((Arc::new(root), below))
+            }
+        }
     }
 
     async fn look(&self, path: &Path) -> Result<Look, RootError> {
-        CommandRoot::look(self.link().await?, true, path).await
+        match self.way().await? {
+            Way::Agent(agent) => agent.look(path).await,
+            Way::Commands(link) => CommandRoot::look(link, true, path).await,
+        }
     }
 }
