@@ -142,7 +142,7 @@ fn by_agent(error: &AgentError) -> &'static str {
             "check the network and that machine, and run again; --timeout sets how long to wait"
         }
         AgentError::TooMuch { .. } => "leave -B out, or select less at once",
-        _ => AGAIN,
+        _ => "run the same command again; it goes on where this one has ended",
     }
 }
 

@@ -43,6 +43,7 @@ Other commands, each with its own --help (a SOURCE of that name is written ./sen
   btrsync inspect    show what a stream holds
   btrsync verify     compare copies in full with their sources
   btrsync clean      remove what interrupted runs have left
+  btrsync serve      the other end of a connection, also for keys that can do only one thing
 
 Exit codes:
   0 done, or nothing to do    1 failed, or declined    2 wrong usage

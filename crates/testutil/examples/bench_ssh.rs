@@ -45,6 +45,14 @@ fn main() {
         runs.push((shown("push"), command(name, &snaps, &format!("far:{backup}"))));
         runs.push((shown("pull"), command(name, &format!("far:{snaps}"), &backup)));
     }
+    // The same with a btrsync on the other machine too.
+    let served = |from: &str, to: &str| {
+        let mut command = net.near.command(&programs[0]);
+        command.arg("-y").arg("--remote-btrsync").arg(&programs[0]).arg(from).arg(to);
+        command
+    };
+    runs.push(("push, btrsync there".into(), served(&snaps, &format!("far:{backup}"))));
+    runs.push(("pull, btrsync there".into(), served(&format!("far:{snaps}"), &backup)));
     report(&mut runs);
 }
 

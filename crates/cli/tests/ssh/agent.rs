@@ -195,3 +195,26 @@ fn what_will_be_sent_is_measured_over_there_and_the_room_for_it() {
         assert!((20 << 20..21 << 20).contains(&bytes), "{way:?}: {transfer}");
     }
 }
+
+/// A program that only says who it is: protocol 2.0, in MessagePack.
+const NEWER: &str = r#"#!/bin/sh
+printf '\nbtrsync speaks frames\n\017\000\000\000\000\000\000\000\000\202\245major\002\245minor\000'
+cat >/dev/null
+"#;
+
+#[test]
+fn one_of_another_version_is_not_used_and_one_that_was_named_is_an_error() {
+    require_machines!();
+    let home = tempfile::tempdir().unwrap();
+    let newer = home.path().join("btrsync");
+    std::fs::write(&newer, NEWER).unwrap();
+    std::fs::set_permissions(&newer, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let far = Machine::builder().program(&newer);
+    let sides = Sides::with(Way::Push, Pair::with_snapshots(&["1"]), far);
+    let words = "on far speaks version 2.0 of the protocol and this one 1.0";
+    sides.sync(&["-n"]).exits(0).complains(&["note: btrfs-progs do the work on far", words]);
+    let named = sides.sync(&["-y", "--remote-btrsync", newer.to_str().unwrap()]).exits(1);
+    named.complains(&[words, "what next: update the older one"]);
+    sides.sync(&["-y"]).exits(0);
+    sides.is_complete();
+}
