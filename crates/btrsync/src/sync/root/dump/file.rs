@@ -6,7 +6,9 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
@@ -25,6 +27,8 @@ const SUFFIX: &str = ".dump";
 const PLAIN: &str = ".stream";
 const NAME_MAX: usize = 255;
 const RENAME: &str = "rename the dump to";
+/// How many bytes are compared at once.
+const COMPARED: usize = 256 << 10;
 
 /// A dump on its way. Dropped before it is published, it is removed.
 #[derive(Debug)]
@@ -71,7 +75,7 @@ impl<'a> DumpFile<'a> {
         temporary: &OsStr,
     ) -> Result<Option<Self>, DumpError> {
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let failed = |error| io("open", path.join(temporary), error);
+        let failed = |error| failure("open", path.join(temporary), error);
         let file = File::from(openat(dir, temporary, flags, Mode::empty()).map_err(failed)?);
         let is_ours = FileType::from_raw_mode(fstat(&file).map_err(failed)?.st_mode)
             == FileType::RegularFile
@@ -81,7 +85,7 @@ impl<'a> DumpFile<'a> {
 
     fn named_so(dir: &'a File, path: &'a Path, temporary: &OsStr) -> Result<Self, DumpError> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let failed = |error| io("create", path.join(temporary), error);
+        let failed = |error| failure("create", path.join(temporary), error);
         let file = openat(dir, temporary, flags, Mode::from_raw_mode(0o600)).map_err(failed)?;
         let file = File::from(file);
         let dump = Self { dir, path, temporary: temporary.into(), file, kept: false };
@@ -97,7 +101,7 @@ impl<'a> DumpFile<'a> {
     pub(crate) fn remove_leftovers(dir: &File, path: &Path) -> Result<(), DumpError> {
         all_abandoned(dir, path, &[Unfinished::Dump])?.iter().try_for_each(|(name, _)| {
             let removed = unlinkat(dir, name, AtFlags::empty());
-            removed.map_err(|error| io("remove the leftover", path.join(name), error))
+            removed.map_err(|error| failure("remove the leftover", path.join(name), error))
         })
     }
 
@@ -118,7 +122,7 @@ impl<'a> DumpFile<'a> {
 
     /// Removes the temporary file of a dead run.
     pub(crate) fn remove_leftover(dir: &File, path: &Path, name: &OsStr) -> Result<(), DumpError> {
-        let failed = |error| io("remove the leftover", path.join(name), error);
+        let failed = |error| failure("remove the leftover", path.join(name), error);
         let is_one = Unfinished::of(name).is_some_and(|kind| !kind.is_subvolume());
         let file = abandoned(dir, name).filter(|_| is_one).ok_or(failed(Errno::NOENT))?;
         let removed = unlinkat(dir, name, AtFlags::empty()).map_err(failed);
@@ -131,7 +135,8 @@ impl<'a> DumpFile<'a> {
         self.file.try_clone().map_err(DumpError::Write)
     }
 
-    /// Puts the dump on disk and gives it the first of `names` that is free.
+    /// Puts the dump on disk and gives it the first of `names` that is free, unless the very same dump has
+    /// one before that: then an interrupted run had come so far.
     pub(super) fn publish(self, names: &[OsString]) -> Result<OsString, DumpError> {
         self.to_disk()?;
         for name in names {
@@ -140,19 +145,31 @@ impl<'a> DumpFile<'a> {
                     self.named(name)?;
                     return Ok(name.clone());
                 }
+                Err(Errno::EXIST) if self.is_at(name).unwrap_or(false) => {
+                    self.named(name)?;
+                    return Ok(name.clone());
+                }
                 Err(Errno::EXIST) => {}
-                Err(error) => return Err(io(RENAME, self.path.join(name), error)),
+                Err(error) => return Err(failure(RENAME, self.path.join(name), error)),
             }
         }
         let path = names.last().map(|name| self.path.join(name)).unwrap_or_default();
         Err(DumpError::Exists { path })
     }
 
+    /// Whether the file of that name holds the same.
+    fn is_at(&self, name: &OsStr) -> io::Result<bool> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let other = File::from(openat(self.dir, name, flags, Mode::empty())?);
+        let (here, there) = (self.file.metadata()?, other.metadata()?);
+        Ok(there.is_file() && here.len() == there.len() && is_same(&self.file, &other)?)
+    }
+
     /// Puts the dump on disk and gives it a name, whatever file has that now.
     pub(crate) fn replace(self, name: &OsStr) -> Result<(), DumpError> {
         self.to_disk()?;
         renameat(self.dir, &self.temporary, self.dir, name)
-            .map_err(|error| io(RENAME, self.path.join(name), error))?;
+            .map_err(|error| failure(RENAME, self.path.join(name), error))?;
         self.named(name)
     }
 
@@ -190,7 +207,24 @@ impl Drop for DumpFile<'_> {
     }
 }
 
-fn io(what: &'static str, path: PathBuf, error: Errno) -> DumpError {
+/// Whether two files of one length have the same bytes.
+fn is_same(one: &File, other: &File) -> io::Result<bool> {
+    let (mut here, mut there) = (vec![0; COMPARED], vec![0; COMPARED]);
+    let mut at = 0;
+    loop {
+        let count = one.read_at(&mut here, at)?;
+        if count == 0 {
+            return Ok(true);
+        }
+        other.read_exact_at(&mut there[..count], at)?;
+        if here[..count] != there[..count] {
+            return Ok(false);
+        }
+        at += count as u64;
+    }
+}
+
+fn failure(what: &'static str, path: PathBuf, error: Errno) -> DumpError {
     DumpError::Io { what, path, source: error.into() }
 }
 
@@ -236,7 +270,7 @@ fn all_abandoned(
     path: &Path,
     wanted: &[Unfinished],
 ) -> Result<Vec<(OsString, File)>, DumpError> {
-    let failed = |error| io("read", path.to_path_buf(), error);
+    let failed = |error| failure("read", path.to_path_buf(), error);
     let mut found = Vec::new();
     for entry in Dir::read_from(dir).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -319,13 +353,17 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let dir = File::open(home.path()).unwrap();
         std::fs::write(home.path().join("a"), "old").unwrap();
-        let dump = |names: &[&str]| {
-            let names: Vec<OsString> = names.iter().map(OsString::from).collect();
-            DumpFile::create(&dir, home.path(), Uuid::nil()).unwrap().publish(&names)
+        let dump = |content: &str| {
+            let dump = DumpFile::create(&dir, home.path(), Uuid::nil()).unwrap();
+            dump.writer().unwrap().write_all_at(content.as_bytes(), 0).unwrap();
+            dump.publish(&["a".into(), "b".into()])
         };
-        assert_eq!(dump(&["a", "b"]).unwrap(), "b");
-        assert!(matches!(dump(&["a", "b"]), Err(DumpError::Exists { .. })));
+        assert_eq!(dump("new").unwrap(), "b");
+        assert!(matches!(dump("NEW"), Err(DumpError::Exists { .. })));
+        assert!(matches!(dump("newer"), Err(DumpError::Exists { .. })));
         assert_eq!(std::fs::read(home.path().join("a")).unwrap(), b"old");
+        // The same once more is no other one.
+        assert_eq!((dump("old").unwrap(), dump("new").unwrap()), ("a".into(), "b".into()));
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 2, "no temporary file is left");
     }
 }
