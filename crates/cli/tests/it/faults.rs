@@ -10,8 +10,10 @@ use std::path::PathBuf;
 
 use btrsync_testutil::{History, btrfs, require_btrfs, require_tool};
 
-use crate::killed::{clear, published_are_complete};
-use crate::support::{Call, Ended, Pair, Traced, arrived, no_leftover, run, sampled, subvolume};
+use crate::support::{
+    Call, Ended, Pair, Traced, arrived, clear, no_leftover, published_are_complete, run, sampled,
+    subvolume,
+};
 
 /// Rich in commands, poor in bytes.
 const SEED: u64 = 19;

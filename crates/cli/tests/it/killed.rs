@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use btrsync_testutil::{Random, btrfs, mutate_zoo, require_btrfs};
 
 use crate::interrupt::completes;
-use crate::support::{Pair, Running, arrived, no_leftover, random_file, run};
+use crate::support::{Pair, Running, clear, no_leftover, published_are_complete, random_file, run};
 
 const ROUNDS: u64 = 15;
 
@@ -17,13 +17,6 @@ fn three() -> Pair {
     (0..3).for_each(|round| pair.next_round(round));
     mutate_zoo(&pair.origin(), 3);
     pair
-}
-
-/// Deletes everything at the destination.
-pub(crate) fn clear(pair: &Pair) {
-    for entry in fs::read_dir(pair.backup()).unwrap() {
-        btrfs::delete(&entry.unwrap().path());
-    }
 }
 
 /// How long an undisturbed run takes.
@@ -49,17 +42,6 @@ fn killed_at_any_moment_a_rerun_completes() {
         published_are_complete(&pair);
         completes(&pair);
         clear(&pair);
-    }
-}
-
-/// Whatever has its final name is what it says.
-#[track_caller]
-pub(crate) fn published_are_complete(pair: &Pair) {
-    for entry in fs::read_dir(pair.backup()).unwrap() {
-        let name = entry.unwrap().file_name();
-        if !name.to_str().unwrap().starts_with(".btrsync-") {
-            arrived(&pair.snaps().join(&name), &pair.backup().join(&name));
-        }
     }
 }
 

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use btrsync_testutil::{require_btrfs, write_files};
 
-use crate::killed::clear;
-use crate::support::{Pair, Running, arrived, run, subvolume, subvolumes};
+use crate::support::{Pair, Running, arrived, clear, run, subvolume, subvolumes};
 
 /// Something with many commands in each pipe.
 fn many_files() -> Pair {

@@ -7,13 +7,13 @@ use btrsync_testutil::{btrfs, require_btrfs, require_tool};
 
 use crate::full::small;
 use crate::interrupt::completes;
-use crate::support::{Pair, Pty, State, arrived, random_file, refuses, run};
+use crate::support::{Pair, Pty, State, arrived, give_room_back, random_file, refuses, run};
 
 const WORDS: [&str; 2] = ["~48.0 MiB of data are to be sent, and ", " free at the destination"];
 
 /// A large snapshot, and less than half the room for it.
 fn too_small() -> Pair {
-    let (pair, _) = small(20, |origin| random_file(&origin.join("bulk"), 48));
+    let pair = small(20, |origin| random_file(&origin.join("bulk"), 48));
     btrfs::sync(pair.dst.path());
     pair
 }
@@ -35,9 +35,7 @@ fn what_does_not_fit_is_refused_where_nobody_is_asked() {
     sent.complains(&["No space left"]);
     // Without an estimate there is nothing to compare.
     run(pair.args(&["-y", "--estimate=0"])).exits(1).complains(&["No space left"]);
-    fs::remove_file(pair.dst.path().join("filler")).unwrap();
-    btrfs::sync(pair.dst.path());
-    output(program("btrfs").args(["subvolume", "sync"]).arg(pair.dst.path())).unwrap();
+    give_room_back(&pair);
     completes(&pair);
 }
 
@@ -55,7 +53,7 @@ fn who_is_asked_decides() {
 #[test]
 fn a_destination_that_compresses_gets_what_may_fit() {
     require_btrfs!();
-    let (pair, _) = small(20, |origin| fs::write(origin.join("bulk"), vec![7; 48 << 20]).unwrap());
+    let pair = small(20, |origin| fs::write(origin.join("bulk"), vec![7; 48 << 20]).unwrap());
     let mut remount = program("mount");
     output(remount.args(["-o", "remount,compress=zstd"]).arg(pair.dst.path())).unwrap();
     let ended = run(pair.args(&["-y"])).exits(0);

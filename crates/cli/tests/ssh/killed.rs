@@ -10,7 +10,7 @@ use btrsync_testutil::{LoopFs, Random, btrfs, require_machines};
 use rustix::process::Signal;
 
 use crate::sides::{BOTH, BTRSYNC, Sides, Way};
-use crate::support::{Ended, Pair, Running, random_file, signal};
+use crate::support::{Ended, Pair, Running, clear, published_are_complete, random_file, signal};
 
 const LARGE: usize = 96;
 const SOON: Duration = Duration::from_secs(10);
@@ -220,26 +220,6 @@ fn two() -> Pair {
     pair
 }
 
-fn clear(sides: &Sides) {
-    for entry in std::fs::read_dir(sides.pair.backup()).unwrap() {
-        btrfs::delete(&entry.unwrap().path());
-    }
-}
-
-/// Whatever has its final name is what it says.
-#[track_caller]
-fn published_are_complete(sides: &Sides) {
-    for entry in std::fs::read_dir(sides.pair.backup()).unwrap() {
-        let name = entry.unwrap().file_name();
-        if !name.to_str().unwrap().starts_with(".btrsync-") {
-            crate::support::arrived(
-                &sides.pair.snaps().join(&name),
-                &sides.pair.backup().join(&name),
-            );
-        }
-    }
-}
-
 /// Anything that belongs to the run, at any moment.
 #[test]
 fn anything_is_killed_at_any_moment_and_a_rerun_completes() {
@@ -249,7 +229,7 @@ fn anything_is_killed_at_any_moment_and_a_rerun_completes() {
         let begin = Instant::now();
         sides.sync(&["-y"]).exits(0);
         let long = begin.elapsed();
-        clear(&sides);
+        clear(&sides.pair);
         let mut random = Random::new(7);
         for _ in 0..rounds() {
             let running = sides.start(&[]);
@@ -265,9 +245,9 @@ fn anything_is_killed_at_any_moment_and_a_rerun_completes() {
             assert!(begin.elapsed() < SOON, "{:?}: {ended:#?}", begin.elapsed());
             crate::sides::all_end(sides.near());
             crate::sides::all_end(sides.far());
-            published_are_complete(&sides);
+            published_are_complete(&sides.pair);
             sides.completes();
-            clear(&sides);
+            clear(&sides.pair);
         }
     }
 }

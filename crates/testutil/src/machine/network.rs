@@ -60,6 +60,20 @@ impl Network {
         inside(&self.far[number], &["link", "set", "eth", "down"]);
     }
 
+    /// Puts the cable back in.
+    #[track_caller]
+    pub fn mend(&self, number: usize) {
+        inside(&self.far[number], &["link", "set", "eth", "up"]);
+    }
+
+    /// Resets all connections to a far machine, as a router on the way may do.
+    #[track_caller]
+    pub fn reset(&self, number: usize) {
+        let mut ss = self.near.command("ss");
+        ss.args(["-K", "-t", "dst", &Self::address(number)]);
+        must("reset", "connections", output(&mut ss));
+    }
+
     #[track_caller]
     fn join(&self, number: usize, far: &Machine) {
         let (near_end, far_pid) = (format!("eth{number}"), far.space.pid().to_string());

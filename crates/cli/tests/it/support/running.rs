@@ -43,28 +43,38 @@ impl Running {
     /// Waits until the transfer under way has sent some bytes.
     #[track_caller]
     pub(crate) fn in_transfer(mut self, bytes: u64) -> Self {
-        while self.next()["sent_bytes"].as_u64().is_none_or(|sent| sent < bytes) {}
+        assert!(self.reaches(bytes), "it ended early: {}", self.seen);
         self
     }
 
     /// Waits for an event of a kind, and returns it too.
     #[track_caller]
     pub(crate) fn event(mut self, kind: &str) -> (Self, Value) {
-        loop {
-            let event = self.next();
-            if event["event"] == kind {
-                return (self, event);
-            }
-        }
+        let found = self.find(|event| event["event"] == kind);
+        let event = found.unwrap_or_else(|| panic!("it ended early: {}", self.seen));
+        (self, event)
     }
 
-    #[track_caller]
-    fn next(&mut self) -> Value {
-        let at = self.seen.len();
-        assert!(self.out.read_line(&mut self.seen).unwrap() > 0, "it ended early: {}", self.seen);
-        let event: Value = serde_json::from_str(&self.seen[at..]).unwrap();
-        assert_ne!(event["event"], "summary", "it ended early: {}", self.seen);
-        event
+    /// Waits until the transfer under way has sent some bytes, or the run is about to end; returns
+    /// whether it has sent them.
+    pub(crate) fn reaches(&mut self, bytes: u64) -> bool {
+        self.find(|event| event["sent_bytes"].as_u64() >= Some(bytes)).is_some()
+    }
+
+    /// Waits for an event, of which there is none after the summary.
+    fn find(&mut self, is_it: impl Fn(&Value) -> bool) -> Option<Value> {
+        loop {
+            let at = self.seen.len();
+            if self.out.read_line(&mut self.seen).unwrap() == 0 {
+                return None;
+            }
+            let event: Value = serde_json::from_str(&self.seen[at..]).unwrap();
+            match event["event"] == "summary" {
+                true => return None,
+                false if is_it(&event) => return Some(event),
+                false => {}
+            }
+        }
     }
 
     pub(crate) fn signal(&self, what: Signal) {
