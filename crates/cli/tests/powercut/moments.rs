@@ -10,10 +10,20 @@ use btrsync_testutil::powercut::Moment;
 
 use crate::scene::Told;
 
+fn is_full() -> bool {
+    env::var_os("BTRSYNC_TEST_FULL").is_some()
+}
+
+/// Returns moments anywhere in a run, each as likely as the others.
+pub(crate) fn anywhere(told: &Told) -> Vec<Moment> {
+    let mut random = Random::new(told.recording.end() as u64);
+    let count = if is_full() { 80 } else { 6 };
+    (0..count).map(|_| random.below(told.recording.end() as u64) as usize).collect()
+}
+
 /// Returns moments: right after each success, at flushes around it, and anywhere.
 pub(crate) fn moments(told: &Told) -> Vec<Moment> {
-    let full = env::var_os("BTRSYNC_TEST_FULL").is_some();
-    let (around, anywhere) = if full { (8, 40) } else { (1, 1) };
+    let (around, anywhere) = if is_full() { (8, 40) } else { (1, 1) };
     let mut random = Random::new(told.recording.end() as u64);
     let mut moments = Vec::new();
     let flushes = told.recording.flushes();
