@@ -83,14 +83,26 @@ impl Drop for Lock {
 }
 
 /// Finds in the kernel's table who holds the lock of a directory. The table names inodes without the
-/// subvolume, so an answer that is not the only one is none.
+/// subvolume, so of those whose number fits the one that has this directory open is meant.
 fn holder(dir: &File) -> Option<i32> {
-    let inode = format!(":{}", dir.metadata().ok()?.st_ino());
+    let metadata = dir.metadata().ok()?;
+    let inode = format!(":{}", metadata.st_ino());
     let table = std::fs::read_to_string("/proc/locks").ok()?;
     let mut holders = table.lines().filter_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [_, "FLOCK", _, _, pid, file, ..] = fields[..] else { return None };
         file.ends_with(&inode).then(|| pid.parse().ok()).flatten()
     });
-    holders.next().filter(|_| holders.next().is_none())
+    let wanted = (metadata.st_dev(), metadata.st_ino());
+    holders.find(|pid| has_open(*pid, wanted))
+}
+
+/// Whether a process has a file open, as far as its descriptors can be looked at.
+fn has_open(pid: i32, wanted: (u64, u64)) -> bool {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"));
+    let mut open = descriptors.into_iter().flatten().flatten().filter_map(|entry| {
+        let metadata = std::fs::metadata(entry.path()).ok()?;
+        Some((metadata.st_dev(), metadata.st_ino()))
+    });
+    open.any(|found| found == wanted)
 }
