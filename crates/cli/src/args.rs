@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use btrsync::sync::root::Pipeline;
 use clap::builder::TypedValueParser;
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Parser, ValueHint};
 
 use crate::amount;
 use crate::shared_args::{Machines, Resume, SELECTION, Selection};
@@ -44,6 +44,7 @@ Other commands, each with its own --help (a SOURCE of that name is written ./sen
   btrsync verify     compare copies in full with their sources
   btrsync clean      remove what interrupted runs have left
   btrsync serve      the other end of a connection, also for keys that can do only one thing
+  btrsync manual     write man pages and completions
 
 Exit codes:
   0 done, or nothing to do    1 failed, or declined    2 wrong usage
@@ -56,11 +57,11 @@ Exit codes:
 #[command(name = "btrsync", version, disable_version_flag = true, args_override_self = true, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Args {
     /// What to send: a directory, a pattern, a subvolume, or a stream file
-    #[arg(value_name = "SOURCE", required = true)]
+    #[arg(value_name = "SOURCE", required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) sources: Vec<OsString>,
 
     /// Where to: a directory on a btrfs filesystem, here or as HOST:PATH
-    #[arg(value_name = "DESTINATION", required = true)]
+    #[arg(value_name = "DESTINATION", required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) destination: OsString,
 
     #[command(flatten)]
@@ -86,7 +87,7 @@ pub(crate) struct Args {
     pub(crate) machines: Machines,
 
     /// Write the streams to files in DIR; DESTINATION is only compared against
-    #[arg(short, long, value_name = "DIR", help_heading = DUMPS)]
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = DUMPS)]
     pub(crate) output_dir: Option<OsString>,
 
     /// Pass the streams through PIPELINE, words and '|', on their way to the files; without -o what it
@@ -107,7 +108,7 @@ pub(crate) struct Args {
     pub(crate) dry_run: bool,
 
     /// Ask before sending (default)
-    #[arg(long, overrides_with_all = ["no_confirm", "dry_run"], help_heading = RUN)]
+    #[arg(long, overrides_with_all = ["no_confirm", "dry_run"], hide_short_help = true, help_heading = RUN)]
     interactive: bool,
 
     /// Send several subvolumes in one transfer where they have the same parent and directory
@@ -130,20 +131,20 @@ pub(crate) struct Args {
 
     /// Measure for SECONDS at most how much is to be sent, before anything is; 0 for not at all. The
     /// default is 3 where somebody sees it, or where it may not fit
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = RUN)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, hide_short_help = true, help_heading = RUN)]
     pub(crate) estimate: Option<Duration>,
 
     /// Send also what does not seem to fit into the free space of DESTINATION
-    #[arg(long, help_heading = RUN)]
+    #[arg(long, hide_short_help = true, help_heading = RUN)]
     pub(crate) no_space_check: bool,
 
     /// Hold up to SIZE bytes of each stream in memory while the receiver is busy; K, M and G are units,
     /// 0 is none
-    #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = amount::size, help_heading = RUN)]
+    #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = amount::size, hide_short_help = true, help_heading = RUN)]
     pub(crate) buffer: usize,
 
     /// Send at most RATE KiB in a second, all transfers together; M and G are units, 0 is no limit
-    #[arg(long, value_name = "RATE", default_value = "0", hide_default_value = true, value_parser = amount::rate, help_heading = RUN)]
+    #[arg(long, value_name = "RATE", default_value = "0", hide_default_value = true, value_parser = amount::rate, hide_short_help = true, help_heading = RUN)]
     pub(crate) bwlimit: u64,
 
     #[command(flatten)]
@@ -162,7 +163,7 @@ pub(crate) struct Args {
     pub(crate) progress: bool,
 
     /// Time between two reports of progress, in seconds
-    #[arg(short = 't', long, value_name = "SEC", default_value = "1", value_parser = period, help_heading = OUTPUT)]
+    #[arg(short = 't', long, value_name = "SEC", default_value = "1", value_parser = period, hide_short_help = true, help_heading = OUTPUT)]
     pub(crate) progress_period: Duration,
 
     /// Write one JSON object a line to standard output, and nothing else there

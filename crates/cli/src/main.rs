@@ -10,6 +10,7 @@ mod checking;
 mod command;
 mod exit;
 mod glob;
+mod help;
 mod invocation;
 mod location;
 mod observe;
@@ -23,7 +24,7 @@ mod size;
 mod target;
 mod waiting;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 use crate::args::Args;
 use crate::exit::Exit;
@@ -32,7 +33,8 @@ fn main() -> std::process::ExitCode {
     if let Some(exit) = command::run(std::env::args_os().skip(1)) {
         return exit.into();
     }
-    let args = match Args::try_parse() {
+    let parsed = command::sync().try_get_matches();
+    let args = match parsed.and_then(|found| Args::from_arg_matches(&found)) {
         Ok(args) => args,
         Err(error) => return usage(&error).into(),
     };

@@ -25,7 +25,7 @@ pub(crate) struct Selection {
 
     /// Which subvolumes are seen: all below the subvolume of SOURCE; strict: those directly in it;
     /// isolated: those, and relations among them alone
-    #[arg(long, value_name = "SCOPE", default_value = "all", help_heading = SELECTION, value_parser = scopes())]
+    #[arg(long, value_name = "SCOPE", default_value = "all", hide_short_help = true, help_heading = SELECTION, value_parser = scopes())]
     pub(crate) scope: Scope,
 }
 
@@ -48,11 +48,11 @@ pub(crate) struct Machines {
     ssh_identity: Option<PathBuf>,
 
     /// Read FILE in place of the user's ssh configuration
-    #[arg(long, value_name = "FILE", help_heading = MACHINES)]
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = MACHINES)]
     ssh_config: Option<PathBuf>,
 
     /// Let ssh compress what it sends
-    #[arg(long, help_heading = MACHINES)]
+    #[arg(long, hide_short_help = true, help_heading = MACHINES)]
     ssh_compress: bool,
 
     /// Use the btrsync at PATH on other machines; none: use btrfs-progs there (default: the btrsync in
@@ -68,12 +68,12 @@ pub(crate) struct Machines {
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Resume {
     /// Start over where an interrupted run has left a part of a transfer
-    #[arg(long, help_heading = INTERRUPTED)]
+    #[arg(long, hide_short_help = true, help_heading = INTERRUPTED)]
     no_resume: bool,
 
     /// Make what was received durable every SIZE bytes of a stream: as much comes again after an
     /// interruption; 0 is never
-    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = amount::size, help_heading = INTERRUPTED)]
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = amount::size, hide_short_help = true, help_heading = INTERRUPTED)]
     checkpoint: usize,
 }
 

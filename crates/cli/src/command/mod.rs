@@ -1,11 +1,13 @@
 //! The commands beside the sync: `send`, `receive` and `inspect`, usable in place of the originals,
-//! `verify`, `clean`, and `serve`, the other end of a connection.
+//! `verify`, `clean`, `manual`, and `serve`, the other end of a connection.
 //!
 //! The first word decides. A SOURCE of such a name is still reached as `./send`, and only the very word
 //! counts, so no path and no option is ever taken for a command.
 
 mod clean;
 mod inspect;
+mod manual;
+mod meant;
 mod receive;
 mod send;
 mod serve;
@@ -17,31 +19,74 @@ use std::os::unix::ffi::OsStrExt;
 
 use btrsync::Cancel;
 use btrsync::text::escaped;
-use clap::Parser;
+use clap::{Command, CommandFactory, Parser};
 
 use crate::advice::Failure;
+use crate::args::Args;
 use crate::exit::Exit;
+use crate::help;
 use crate::signals::{self, Interrupted};
+
+/// A word in the place of the first SOURCE.
+struct Word {
+    name: &'static str,
+    define: fn() -> Command,
+    run: fn(Vec<OsString>) -> Exit,
+}
+
+/// One line for each command; everything that lists them goes by this.
+const WORDS: &[Word] = &[
+    Word { name: "clean", define: clean::Args::command, run: |args| parsed(args, clean::main) },
+    Word {
+        name: "inspect",
+        define: inspect::Args::command,
+        run: |args| parsed(args, inspect::main),
+    },
+    Word { name: "manual", define: manual::Args::command, run: |args| parsed(args, manual::main) },
+    Word {
+        name: "receive",
+        define: receive::Args::command,
+        run: |args| parsed(args, receive::main),
+    },
+    Word { name: "send", define: send::Args::command, run: |args| parsed(args, send::main) },
+    Word { name: "serve", define: serve::Args::command, run: |args| parsed(args, serve::main) },
+    Word { name: "verify", define: verify::Args::command, run: |args| parsed(args, verify::main) },
+];
 
 /// Runs the command that the first argument names; nothing where it names none.
 pub(crate) fn run(mut args: impl Iterator<Item = OsString>) -> Option<Exit> {
-    let run: fn(Vec<OsString>) -> Exit = match args.next()?.to_str()? {
-        "clean" => |args| parsed(args, "btrsync clean", clean::main),
-        "inspect" => |args| parsed(args, "btrsync inspect", inspect::main),
-        "receive" => |args| parsed(args, "btrsync receive", receive::main),
-        "send" => |args| parsed(args, "btrsync send", send::main),
-        "serve" => |args| parsed(args, "btrsync serve", serve::main),
-        "verify" => |args| parsed(args, "btrsync verify", verify::main),
-        _ => return None,
-    };
-    Some(run(args.collect()))
+    let first = args.next()?;
+    if let Some(word) = WORDS.iter().find(|word| first == word.name) {
+        return Some((word.run)(args.collect()));
+    }
+    let names: Vec<&str> = WORDS.iter().map(|word| word.name).collect();
+    meant::mistyped(&first, &names).map(|failure| fail(&failure))
 }
 
-fn parsed<A: Parser>(args: Vec<OsString>, name: &str, main: fn(&A) -> Exit) -> Exit {
-    match A::try_parse_from([OsString::from(name)].into_iter().chain(args)) {
+fn parsed<A: Parser>(args: Vec<OsString>, main: fn(&A) -> Exit) -> Exit {
+    let command = named(A::command());
+    let line = [OsString::from("btrsync")].into_iter().chain(args);
+    let parsed = command.try_get_matches_from(line).and_then(|found| A::from_arg_matches(&found));
+    match parsed {
         Ok(args) => main(&args),
         Err(error) => crate::usage(&error),
     }
+}
+
+/// The definition of the sync itself.
+pub(crate) fn sync() -> Command {
+    help::layered(Args::command())
+}
+
+/// The definitions of all other commands, each with its word.
+fn definitions() -> Vec<(&'static str, Command)> {
+    WORDS.iter().map(|word| (word.name, named((word.define)()))).collect()
+}
+
+/// Gives a command the name of its page in the manual, and the usage its own.
+fn named(command: Command) -> Command {
+    let (usage, page) = (command.get_name().to_owned(), command.get_name().replace(' ', "-"));
+    help::layered(command.display_name(page).bin_name(usage))
 }
 
 /// Tells a failure to people, and returns its exit code.
@@ -75,21 +120,39 @@ fn cancelled_by_signals() -> Result<(Cancel, Interrupted), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use super::{WORDS, definitions, sync};
+    use crate::help::layout;
 
     #[test]
     fn the_definitions_are_sound() {
-        super::clean::Args::command().debug_assert();
-        super::inspect::Args::command().debug_assert();
-        super::receive::Args::command().debug_assert();
-        super::send::Args::command().debug_assert();
-        super::serve::Args::command().debug_assert();
-        super::verify::Args::command().debug_assert();
+        for (word, command) in definitions() {
+            assert_eq!(command.get_name(), format!("btrsync {word}"));
+            command.debug_assert();
+        }
+    }
+
+    #[test]
+    fn every_command_has_examples_and_exit_codes() {
+        for (_, command) in definitions().into_iter().chain([("", sync())]) {
+            let text = command.get_after_long_help().unwrap().to_string();
+            assert!(layout::examples(&text).len() > 1, "{}", command.get_name());
+            let (codes, _) = layout::codes(&text);
+            assert_eq!(codes[0].0, 0, "{}", command.get_name());
+            assert_eq!((codes[1].0, codes[2].0), (1, 2), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn the_help_of_the_sync_names_every_command() {
+        let text = sync().get_after_long_help().unwrap().to_string();
+        WORDS
+            .iter()
+            .for_each(|word| assert!(text.contains(&format!("\n  btrsync {} ", word.name))));
     }
 
     #[test]
     fn only_the_very_word_is_a_command() {
-        for word in ["./send", "sendx", "-f", "/snapshots/", ""] {
+        for word in ["./send", "sender/", "-f", "/snapshots/", ""] {
             assert!(super::run([word.into()].into_iter()).is_none(), "{word}");
         }
         assert!(super::run(std::iter::empty()).is_none());

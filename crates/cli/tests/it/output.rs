@@ -159,7 +159,7 @@ fn wrong_usage_is_told_by_its_exit_code() {
     let again = ["-n", "-n", "-t1", "-t2", "-P=2", "-P=3", "--json", "--json", "/proc", "/proc"];
     run(again).exits(1).says(&["not on a btrfs"]);
     run(["-V"]).exits(0).says(&["btrsync ", env!("CARGO_PKG_VERSION")]);
-    run(["--help"]).exits(0).says(&["SOURCE", "Exit codes:", "130 interrupted"]);
+    run(["--help"]).exits(0).says(&["SOURCE", "Exit codes:", "130 interrupted\n"]);
 }
 
 #[test]

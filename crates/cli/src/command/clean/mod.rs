@@ -50,7 +50,7 @@ Exit codes:
 #[command(name = "btrsync clean", after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Args {
     /// Where the runs went to: a directory, here or as HOST:PATH
-    #[arg(value_name = "DESTINATION", required = true)]
+    #[arg(value_name = "DESTINATION", required = true, value_hint = clap::ValueHint::AnyPath)]
     destination: OsString,
 
     /// Remove without asking

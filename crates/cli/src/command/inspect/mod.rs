@@ -42,7 +42,7 @@ Exit codes:
 #[command(name = "btrsync inspect", after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Args {
     /// Files with send streams; - is standard input
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required = true, value_hint = clap::ValueHint::FilePath)]
     files: Vec<OsString>,
 
     /// Show only the summary of each subvolume

@@ -28,7 +28,16 @@ on standard input and output. It ends with its input.
 With --root it is for a key that can do only that. In ~/.ssh/authorized_keys of root, in one line:
   command=\"btrsync serve --root /srv/backup/laptop --allow receive\",restrict ssh-ed25519 AAAA… laptop
 Whoever has that key can receive new snapshots there, and see their names: neither read what is in them, nor
-delete or overwrite them, nor see anything else of this machine.";
+delete or overwrite them, nor see anything else of this machine.
+
+Examples:
+  btrsync serve
+      what another btrsync starts: all that its user may do here
+  btrsync serve --root /srv/backup/laptop --allow receive
+      as the command of a key: receive below this directory, and nothing else
+
+Exit codes:
+  0 the input has ended    1 failed    2 wrong usage";
 
 /// Does for a btrsync at the other end of a pipe what that asks for.
 #[derive(Debug, clap::Parser)]

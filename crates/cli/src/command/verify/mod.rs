@@ -44,11 +44,11 @@ Exit codes:
 #[command(name = "btrsync verify", after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Args {
     /// What was sent: a directory, a pattern, a subvolume, or a stream file
-    #[arg(value_name = "SOURCE", required = true)]
+    #[arg(value_name = "SOURCE", required = true, value_hint = clap::ValueHint::AnyPath)]
     sources: Vec<OsString>,
 
     /// Where to: a directory on a btrfs filesystem
-    #[arg(value_name = "DESTINATION", required = true)]
+    #[arg(value_name = "DESTINATION", required = true, value_hint = clap::ValueHint::AnyPath)]
     destination: OsString,
 
     #[command(flatten)]
