@@ -126,3 +126,26 @@ fn a_failure_is_told_and_is_an_exit_code() {
     assert!(stdout.contains("snapshots/first failed: "), "{stdout}");
     assert!(stdout.contains("backup/first already exists"), "{stdout}");
 }
+
+#[test]
+fn json_writes_objects_for_what_happens_and_what_fails() {
+    require_btrfs!();
+    let pair = Pair::new(8 << 20);
+    let printed = succeeds("json", &pair.source(), &pair.destination());
+    let lines: Vec<&str> = printed.lines().collect();
+    let begin = r#"{"event":"begin","volumes":["snapshots/first"],"into":"backup"}"#;
+    assert_eq!(lines[0], begin, "{printed}");
+    let progress = r#"{"event":"progress","volumes":["snapshots/first"],"bytes":"#;
+    assert!(lines[1].starts_with(progress) && lines[1].ends_with('}'), "{printed}");
+    let done = r#"{"event":"done","volumes":["snapshots/last"],"bytes":"#;
+    assert!(lines.last().unwrap().starts_with(done), "{printed}");
+    pair.holds(&["first", "second", "last"]);
+
+    btrfs::snapshot_ro(&pair.source().join("last"), &pair.source().join("a\"\n\\"));
+    fs::write(pair.destination().join("a\"\n\\"), b"mine").unwrap();
+    let output = run("json", &pair.source(), &pair.destination());
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success(), "{stdout}");
+    let last = stdout.lines().last().unwrap();
+    assert!(last.starts_with(r#"{"event":"error","volumes":["snapshots/a\"\\n\\\\"]"#), "{stdout}");
+}
