@@ -76,7 +76,12 @@ impl Receive {
         let before = kept(&self.scene.pair().backup());
         let at = point.chance.below(stream.len() as u64) as usize;
         let mut command = self.command(stream, point);
-        let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let fed = if self.is_file() { linger(point) } else { feed(&mut child, stream, at, fault) };
         match fault {
             Fault::Kill => signal(child.id(), Signal::KILL),
