@@ -75,6 +75,6 @@ pub(crate) fn judge(again: &Ended, whole: &Amounts, before: &Amounts, every: Opt
 }
 
 /// The length of the streams of all that is named, joined by `+`.
-pub(crate) fn total(whole: &Amounts, names: &str) -> u64 {
+fn total(whole: &Amounts, names: &str) -> u64 {
     names.split('+').map(|name| whole[name]).sum()
 }

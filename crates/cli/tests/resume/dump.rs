@@ -130,13 +130,23 @@ impl Interrupted for Dump {
             amounts::add(&mut before, amounts::sent(&ended));
         }
         // A dump that was complete is made again, and is then the same.
-        before.retain(|names, sent| *sent < amounts::total(&self.whole, names));
+        before.retain(|names, _| !self.is_there(names));
         let every = (!is_piped && point.every > 0).then_some(point.every);
         Outcome { interrupted, resumed: self.again(options, point, &before, every) }
     }
 }
 
 impl Dump {
+    /// Whether there is a whole dump of what is named, after the first of which its file is.
+    fn is_there(&self, names: &str) -> bool {
+        let first = names.split('+').next().and_then(|path| path.rsplit('/').next()).unwrap();
+        let begins = |name: &OsString| {
+            let rest = name.to_str().and_then(|name| name.strip_prefix(first));
+            rest.is_some_and(|rest| rest.starts_with(['.', '_']))
+        };
+        files(&self.dir()).keys().any(begins)
+    }
+
     /// Runs it again, plainly; returns how much was there.
     #[track_caller]
     fn again(&self, options: &[&str], point: &Point, before: &Amounts, every: Option<u64>) -> u64 {
