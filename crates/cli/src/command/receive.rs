@@ -152,7 +152,8 @@ fn plain(flow: Flow, file: &Path) -> Result<Box<dyn Read + Send>, Failure> {
 }
 
 fn stopped() -> Failure {
-    let message = "interrupted; what is there under its name is complete, and the same stream completes the rest".to_owned();
+    let message = "interrupted; what is there under its name is complete, and a stream that was cut off goes on \
+                   when it comes again".to_owned();
     Failure { message, hint: None, exit: Exit::Interrupted }
 }
 
