@@ -8,6 +8,7 @@ mod hooks;
 mod job;
 mod observer;
 mod pairs;
+pub mod picture;
 mod plan;
 mod progress;
 mod reason;

@@ -20,7 +20,8 @@ pub(super) fn suspects(src: &Forest, dst: &Forest) -> Vec<(Subvolume, Problem)> 
     claiming.filter_map(|vol| Some((vol.clone(), problem(vol)?))).collect()
 }
 
-fn problem(vol: &Subvolume) -> Option<Problem> {
+/// Why the received UUID of a subvolume does not say what it holds.
+pub(super) fn problem(vol: &Subvolume) -> Option<Problem> {
     match (vol.read_only, vol.ambiguous) {
         (false, _) => Some(Problem::Writable),
         (_, Some(true)) => Some(Problem::Ambiguous),
