@@ -45,6 +45,7 @@ Other commands, each with its own --help (a SOURCE of that name is written ./sen
   btrsync clean      remove what interrupted runs have left
   btrsync serve      the other end of a connection, also for keys that can do only one thing
   btrsync manual     write man pages and completions
+  btrsync list       list the subvolumes at a location
 
 Exit codes:
   0 done, or nothing to do    1 failed, or declined    2 wrong usage

@@ -17,6 +17,7 @@ mod observe;
 mod places;
 mod prompt;
 mod report;
+mod screen;
 mod select;
 mod shared_args;
 mod signals;

@@ -44,6 +44,15 @@ pub(crate) fn time(time: Duration) -> String {
     }
 }
 
+/// Returns an age for people, in its largest unit.
+pub(crate) fn age(age: Duration) -> String {
+    const UNITS: [(u64, &str); 5] =
+        [(365 * 86_400, "y"), (86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
+    let seconds = age.as_secs();
+    let unit = UNITS.into_iter().find(|(length, _)| seconds >= *length);
+    unit.map_or("0 s".to_owned(), |(length, name)| format!("{} {name}", seconds / length))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +70,7 @@ mod tests {
         assert_eq!([true, false].map(estimated), ["~1.5 KiB", "at least 1.5 KiB"]);
         let times = [500, 61_000, 3_720_000].map(|ms| time(Duration::from_millis(ms)));
         assert_eq!(times, ["0.5 s", "1 min 01 s", "1 h 02 min"]);
+        let ages = [0, 59, 3599, 7200, 86_400, 400 * 86_400].map(|s| age(Duration::from_secs(s)));
+        assert_eq!(ages, ["0 s", "59 s", "59 min", "2 h", "1 d", "1 y"]);
     }
 }

@@ -1,14 +1,16 @@
 //! The commands beside the sync: `send`, `receive` and `inspect`, usable in place of the originals,
-//! `verify`, `clean`, `manual`, and `serve`, the other end of a connection.
+//! `verify`, `clean`, `manual`, `serve`, the other end of a connection, and `list` to see what there is.
 //!
 //! The first word decides. A SOURCE of such a name is still reached as `./send`, and only the very word
 //! counts, so no path and no option is ever taken for a command.
 
 mod clean;
 mod inspect;
+mod list;
 mod manual;
 mod meant;
 mod receive;
+mod seeing;
 mod send;
 mod serve;
 mod verify;
@@ -42,6 +44,7 @@ const WORDS: &[Word] = &[
         define: inspect::Args::command,
         run: |args| parsed(args, inspect::main),
     },
+    Word { name: "list", define: list::Args::command, run: |args| parsed(args, list::main) },
     Word { name: "manual", define: manual::Args::command, run: |args| parsed(args, manual::main) },
     Word {
         name: "receive",

@@ -22,6 +22,7 @@ mod inspect;
 mod interrupt;
 mod killed;
 mod limits;
+mod list;
 mod locked;
 mod manual;
 mod modes;

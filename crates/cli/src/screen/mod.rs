@@ -1,0 +1,58 @@
+//! What standard output is: how wide, and whether it shows colours.
+
+mod table;
+
+pub(crate) use table::{Cell, Table};
+
+use std::io::{self, IsTerminal};
+
+/// What is written to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Screen {
+    /// How many columns a line may have; any number where that is not known.
+    pub(crate) width: Option<usize>,
+    colours: bool,
+}
+
+/// How something stands out.
+#[allow(dead_code, reason = "the tree has more of them than the list")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Paint {
+    #[default]
+    Plain,
+    Dim,
+    Good,
+    New,
+    Odd,
+    Bold,
+}
+
+impl Screen {
+    /// Standard output, in as many columns as are wanted, or as its terminal has.
+    pub(crate) fn stdout(wanted: Option<usize>) -> Self {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let terminal = io::stdout().is_terminal();
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let columns = || {
+            let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+            Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+        };
+        Self { width: wanted.or_else(columns), colours: terminal && !dumb && !is_set("NO_COLOR") }
+    }
+
+    pub(crate) fn paint(&self, paint: Paint, text: &str) -> String {
+        let code = match paint {
+            Paint::Plain => return text.to_owned(),
+            Paint::Bold => "1",
+            Paint::Dim => "2",
+            Paint::Good => "32",
+            Paint::New => "36",
+            Paint::Odd => "33",
+        };
+        if self.colours && !text.is_empty() {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
