@@ -46,6 +46,7 @@ Other commands, each with its own --help (a SOURCE of that name is written ./sen
   btrsync serve      the other end of a connection, also for keys that can do only one thing
   btrsync manual     write man pages and completions
   btrsync list       list the subvolumes at a location
+  btrsync tree       show what descends from what, where it is, and what a sync would do
 
 Exit codes:
   0 done, or nothing to do    1 failed, or declined    2 wrong usage

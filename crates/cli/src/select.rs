@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use btrsync::btrfs::{Forest, Subvolume};
+use btrsync::sync::Hooks;
 use btrsync::sync::root::{self, BtrfsRoot, Look, RootError, RootOptions, Scope};
 use btrsync::text::escaped;
 
@@ -88,6 +89,17 @@ impl Source {
     /// Whether a volume of the root is to be sent.
     pub(crate) fn selects(&self, vol: &Subvolume) -> bool {
         self.what.names(vol) && self.filter.admits(vol)
+    }
+}
+
+/// What of a source is sent, and from which parents.
+pub(crate) fn hooks(source: &Arc<Source>) -> Hooks {
+    let selecting = Arc::clone(source);
+    let hooks = Hooks::default().target(move |vol| selecting.selects(vol));
+    match source.has_fixed_parents() {
+        false => hooks,
+        true => hooks
+            .parent(|view, vol| view.source().parent(vol).filter(|parent| view.is_usable(parent))),
     }
 }
 

@@ -1,5 +1,5 @@
 //! The commands beside the sync: `send`, `receive` and `inspect`, usable in place of the originals,
-//! `verify`, `clean`, `manual`, `serve`, the other end of a connection, and `list` to see what there is.
+//! `verify`, `clean`, `manual`, `serve`, the other end of a connection, and `list` and `tree` to see what there is.
 //!
 //! The first word decides. A SOURCE of such a name is still reached as `./send`, and only the very word
 //! counts, so no path and no option is ever taken for a command.
@@ -13,6 +13,7 @@ mod receive;
 mod seeing;
 mod send;
 mod serve;
+mod tree;
 mod verify;
 
 use std::ffi::{OsStr, OsString};
@@ -53,6 +54,7 @@ const WORDS: &[Word] = &[
     },
     Word { name: "send", define: send::Args::command, run: |args| parsed(args, send::main) },
     Word { name: "serve", define: serve::Args::command, run: |args| parsed(args, serve::main) },
+    Word { name: "tree", define: tree::Args::command, run: |args| parsed(args, tree::main) },
     Word { name: "verify", define: verify::Args::command, run: |args| parsed(args, verify::main) },
 ];
 

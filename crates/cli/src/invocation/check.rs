@@ -12,7 +12,7 @@ use crate::select::{Source, What};
 use crate::target::Target;
 
 /// Refuses to send a directory into itself.
-pub(super) fn different_places(source: &Source, target: &Target) -> Result<(), Failure> {
+pub(crate) fn different_places(source: &Source, target: &Target) -> Result<(), Failure> {
     if source.is_directory(&target.place) {
         let message = format!(
             "source and destination are the same directory, {}",

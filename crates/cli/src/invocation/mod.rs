@@ -12,7 +12,7 @@ use btrsync::Cancel;
 use btrsync::btrfs::Forest;
 use btrsync::sync::root::Space;
 use btrsync::sync::{
-    BtrSync, Hooks, Outcome, Plan, ProgressTransfer, Survey, SyncOptions, Transfer, Transferring,
+    BtrSync, Outcome, Plan, ProgressTransfer, Survey, SyncOptions, Transfer, Transferring,
 };
 use btrsync::text::escaped;
 
@@ -23,7 +23,7 @@ use crate::observe::Watch;
 use crate::places::Places;
 use crate::prompt::{self, Answer};
 use crate::report::{self, Planned, Preview, Report, Summary};
-use crate::select::Source;
+use crate::select::{self, Source};
 use crate::signals::{self, Interrupted};
 use crate::target::Target;
 use crate::waiting::until_free;
@@ -192,15 +192,9 @@ impl Invocation<'_> {
     }
 
     fn sync(&self, source: &Arc<Source>, target: &Target) -> (BtrSync, SyncOptions) {
-        let selecting = Arc::clone(source);
-        let mut hooks = Hooks::default().target(move |vol| selecting.selects(vol));
+        let mut hooks = select::hooks(source);
         if self.args.incremental_only {
             hooks = hooks.check(|_, parent| parent.is_some());
-        }
-        if source.has_fixed_parents() {
-            hooks = hooks.parent(|view, vol| {
-                view.source().parent(vol).filter(|parent| view.is_usable(parent))
-            });
         }
         let options = SyncOptions {
             batch: self.args.batch,

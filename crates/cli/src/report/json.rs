@@ -81,7 +81,7 @@ pub(crate) fn put_path(object: &mut Map<String, Value>, name: &str, path: Option
 }
 
 /// Adds paths as [`put_path`]; the list of bytes has null for those that are UTF-8.
-fn put_paths<'a>(
+pub(crate) fn put_paths<'a>(
     object: &mut Map<String, Value>,
     name: &str,
     paths: impl Iterator<Item = &'a Path> + Clone,

@@ -14,7 +14,7 @@ use std::time::Duration;
 use btrsync::sync::root::Space;
 use btrsync::sync::{Busy, Done, Estimate, Estimates, Job, Outcome, Plan, Step, Transfer};
 
-pub(crate) use self::json::put_path;
+pub(crate) use self::json::{put_path, put_paths};
 use crate::advice::Failure;
 use crate::args::{Args, Mode};
 use crate::checking::{Checked, Tally};

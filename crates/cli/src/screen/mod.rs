@@ -2,7 +2,7 @@
 
 mod table;
 
-pub(crate) use table::{Cell, Table};
+pub(crate) use table::{Cell, Table, cut, width};
 
 use std::io::{self, IsTerminal};
 
@@ -15,7 +15,6 @@ pub(crate) struct Screen {
 }
 
 /// How something stands out.
-#[allow(dead_code, reason = "the tree has more of them than the list")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Paint {
     #[default]
@@ -38,6 +37,11 @@ impl Screen {
             Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
         };
         Self { width: wanted.or_else(columns), colours: terminal && !dumb && !is_set("NO_COLOR") }
+    }
+
+    /// A file.
+    pub(crate) fn plain(width: Option<usize>) -> Self {
+        Self { width, colours: false }
     }
 
     pub(crate) fn paint(&self, paint: Paint, text: &str) -> String {

@@ -27,7 +27,6 @@ impl Cell {
         Self { paint, ..self }
     }
 
-    #[allow(dead_code, reason = "for the tree")]
     pub(crate) fn lead(self, lead: String) -> Self {
         Self { lead, ..self }
     }

@@ -43,4 +43,5 @@ mod support;
 mod surprise;
 mod sync;
 mod terminal;
+mod tree;
 mod verify;

@@ -36,13 +36,25 @@ impl Pty {
         args: impl IntoIterator<Item = A>,
         redirection: &str,
     ) -> Self {
+        Self::start_in(args, redirection, 120, "")
+    }
+
+    /// Does as [`start_to`](Self::start_to), on a terminal of so many columns, with more variables.
+    #[track_caller]
+    pub(crate) fn start_in<A: AsRef<OsStr>>(
+        args: impl IntoIterator<Item = A>,
+        redirection: &str,
+        columns: usize,
+        variables: &str,
+    ) -> Self {
         let quoted = |arg: A| format!("'{}'", arg.as_ref().to_str().unwrap());
         let args: Vec<String> = args.into_iter().map(quoted).collect();
         let binary = env!("CARGO_BIN_EXE_btrsync");
         // A job of its own, as from a user's shell: only such a one can be stopped by Ctrl-Z.
         let args = args.join(" ");
-        let line =
-            format!("stty cols 120 rows 40; set -m; '{binary}' {args} {redirection}; exit $?");
+        let line = format!(
+            "stty cols {columns} rows 40; set -m; {variables} '{binary}' {args} {redirection}; exit $?"
+        );
         let mut script = program("script");
         script.args(["-qec", &line, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm");
         let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
