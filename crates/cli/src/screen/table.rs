@@ -16,11 +16,17 @@ pub(crate) struct Cell {
     pub(crate) lead: String,
     pub(crate) text: String,
     pub(crate) paint: Paint,
+    /// Whether it loses its end where it is too long, as a sentence does.
+    is_sentence: bool,
 }
 
 impl Cell {
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
+    }
+
+    pub(crate) fn sentence(text: impl Into<String>) -> Self {
+        Self { is_sentence: true, ..Self::new(text) }
     }
 
     pub(crate) fn paint(self, paint: Paint) -> Self {
@@ -37,7 +43,8 @@ impl Cell {
 
     fn shown(&self, columns: usize, screen: &Screen) -> String {
         let lead = cut(&self.lead, columns);
-        let text = cut(&self.text, columns - width(&lead));
+        let left = columns - width(&lead);
+        let text = if self.is_sentence { begun(&self.text, left) } else { cut(&self.text, left) };
         let text = screen.paint(self.paint, &text);
         screen.paint(Paint::Dim, &lead) + &text
     }
@@ -116,6 +123,15 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     taken(text.chars(), rest - rest / 2) + "…" + tail
 }
 
+/// Cuts off the end of a text.
+fn begun(text: &str, columns: usize) -> String {
+    match columns.checked_sub(1) {
+        _ if width(text) <= columns => text.to_owned(),
+        None => String::new(),
+        Some(rest) => taken(text.chars(), rest).trim_end().to_owned() + "…",
+    }
+}
+
 fn taken(chars: impl Iterator<Item = char>, columns: usize) -> String {
     let mut left = columns;
     let fits = |c: &char| {
@@ -139,6 +155,7 @@ mod tests {
         assert_eq!(cut("日本語日本語", 6), "日…語");
         assert_eq!(cut("日本語", 1), "…");
         assert_eq!(cut("日本語", 0), "");
+        assert_eq!([begun("one two", 7), begun("one two", 5)], ["one two", "one…"]);
         for columns in 0..20 {
             assert!(width(&cut("día 日本 🦀 e\u{301}tude", columns)) <= columns, "{columns}");
         }

@@ -21,6 +21,6 @@ fn table(drawing: &Drawing, drawn: &Drawn) -> Table {
 
 fn row(entry: &Entry) -> Vec<Cell> {
     let first = Cell::new(&entry.path).lead(entry.row.lines()).paint(entry.paint);
-    let rest = entry.columns().map(Cell::new);
-    std::iter::once(first).chain(rest).collect()
+    let [age, mode, state, sync] = entry.columns();
+    vec![first, Cell::new(age), Cell::new(mode), Cell::new(state), Cell::sentence(sync)]
 }
