@@ -11,7 +11,8 @@ use tempfile::TempDir;
 
 use crate::support::run;
 
-const COMMANDS: &[&str] = &["", "clean", "inspect", "manual", "receive", "send", "serve", "verify"];
+const COMMANDS: &[&str] =
+    &["", "clean", "inspect", "list", "manual", "receive", "send", "serve", "tree", "verify"];
 
 struct Manual(TempDir);
 

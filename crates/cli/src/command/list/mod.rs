@@ -33,7 +33,7 @@ Exit codes:
 #[command(name = "btrsync list", after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Args {
     /// What to list: a directory, a pattern, a subvolume, or a stream file
-    #[arg(value_name = "LOCATION", required = true)]
+    #[arg(value_name = "LOCATION", required = true, value_hint = clap::ValueHint::AnyPath)]
     location: OsString,
 
     #[command(flatten)]

@@ -38,6 +38,7 @@ pub(super) fn files(page: &str) -> &'static [(&'static str, &'static str)] {
         "btrsync-clean" => &[STAGING, CHECKPOINT, STREAM, DUMP, SOCKET],
         "btrsync-send" => &[DUMP],
         "btrsync-verify" => &[STAGING, SOCKET],
+        "btrsync-list" | "btrsync-tree" => &[SOCKET],
         "btrsync-manual" => &[
             ("DIR/man/man1", "Manual pages."),
             ("DIR/bash-completion/completions/btrsync", "Completions for bash."),
@@ -49,8 +50,14 @@ pub(super) fn files(page: &str) -> &'static [(&'static str, &'static str)] {
 }
 
 /// What of the environment counts, for all commands.
-pub(super) const ENVIRONMENT: &[(&str, &str)] = &[(
-    "PATH",
-    "Where ssh, sudo, btrfs and the programs of a pipeline are found. These see the whole environment, as \
-     ssh does SSH_AUTH_SOCK; btrsync itself is told what to do by its arguments alone.",
-)];
+pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
+    (
+        "PATH",
+        "Where ssh, sudo, btrfs and the programs of a pipeline are found. These see the whole environment, as \
+         ssh does SSH_AUTH_SOCK; btrsync itself is told what to do by its arguments alone.",
+    ),
+    (
+        "NO_COLOR, TERM",
+        "btrsync list and btrsync tree show no colours where NO_COLOR is set to anything, or TERM is dumb.",
+    ),
+];

@@ -57,11 +57,11 @@ Exit codes:
 #[command(name = "btrsync tree", after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Args {
     /// What to show: a directory, a pattern, a subvolume, or a stream file
-    #[arg(value_name = "SOURCE", required = true)]
+    #[arg(value_name = "SOURCE", required = true, value_hint = clap::ValueHint::AnyPath)]
     source: OsString,
 
     /// What to compare it with: a directory on a btrfs filesystem
-    #[arg(value_name = "DESTINATION")]
+    #[arg(value_name = "DESTINATION", value_hint = clap::ValueHint::AnyPath)]
     destination: Option<OsString>,
 
     #[command(flatten)]
@@ -79,7 +79,7 @@ pub(crate) struct Args {
     format: Format,
 
     /// Write to FILE, which must not exist
-    #[arg(short, long, value_name = "FILE", help_heading = seeing::TOLD)]
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = seeing::TOLD)]
     output: Option<PathBuf>,
 
     /// Make lines of at most COLUMNS; else of what the terminal has
