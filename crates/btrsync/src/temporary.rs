@@ -12,11 +12,11 @@ use uuid::Uuid;
 
 const PREFIX: &[u8] = b".btrsync-";
 
-/// Makes a name for a part of `uuid` on its way; `suffix` tells what kind of thing it is.
-pub(crate) fn name(uuid: Uuid, suffix: &str) -> OsString {
+/// Makes a name for a part of `uuid` on its way, of the form that [`Unfinished::of`] knows.
+pub(crate) fn name(uuid: Uuid, kind: Unfinished) -> OsString {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64);
     let id = format!("{:016x}{now:016x}", uuid.as_u64_pair().1);
-    OsString::from_vec([PREFIX, id.as_bytes(), suffix.as_bytes()].concat())
+    OsString::from_vec([PREFIX, id.as_bytes(), kind.suffix().as_bytes()].concat())
 }
 
 /// Returns whether a name that [`name`] has made is one for a part of `uuid`.
@@ -25,8 +25,7 @@ pub(crate) fn is_of(name: &OsStr, uuid: Uuid) -> bool {
     name.as_bytes().strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with(id.as_bytes()))
 }
 
-/// Returns whether `name` has the form of those that [`name`] makes with this suffix.
-pub(crate) fn is_name(name: &OsStr, suffix: &str) -> bool {
+fn is_name(name: &OsStr, suffix: &str) -> bool {
     let rest = name.as_bytes().strip_prefix(PREFIX);
     let id = rest.and_then(|rest| rest.strip_suffix(suffix.as_bytes()));
     id.is_some_and(|id| id.len() == 32 && id.iter().all(u8::is_ascii_hexdigit))
@@ -46,20 +45,23 @@ pub enum Unfinished {
 }
 
 impl Unfinished {
-    const ALL: [(Self, &str); 4] = [
-        (Self::Staging, ".partial"),
-        (Self::Checkpoint, ".checkpoint"),
-        (Self::Dump, ".dump"),
-        (Self::Stream, ".stream"),
-    ];
+    const ALL: [Self; 4] = [Self::Staging, Self::Checkpoint, Self::Dump, Self::Stream];
 
     /// Those that are files.
     pub(crate) const FILES: [Self; 2] = [Self::Dump, Self::Stream];
 
     /// Returns what a name is that of; nothing for one that has none of the forms, in all its bytes.
     pub fn of(name: &OsStr) -> Option<Self> {
-        let found = Self::ALL.into_iter().find(|(_, suffix)| is_name(name, suffix));
-        found.map(|(kind, _)| kind)
+        Self::ALL.into_iter().find(|kind| is_name(name, kind.suffix()))
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Staging => ".partial",
+            Self::Checkpoint => ".checkpoint",
+            Self::Dump => ".dump",
+            Self::Stream => ".stream",
+        }
     }
 
     /// Returns whether it is a subvolume, and not a file.
@@ -74,8 +76,8 @@ mod tests {
 
     #[test]
     fn only_a_whole_name_tells_what_it_is_for() {
-        for (kind, suffix) in Unfinished::ALL {
-            let name = name(Uuid::from_u128(7), suffix);
+        for kind in Unfinished::ALL {
+            let name = name(Uuid::from_u128(7), kind);
             assert_eq!(Unfinished::of(&name), Some(kind));
             let text = name.to_str().unwrap();
             for other in [&text[1..], &text[..text.len() - 1], &text.replace('7', "g")] {

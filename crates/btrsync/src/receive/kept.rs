@@ -19,10 +19,7 @@ use super::checkpoint::{Checkpoint, Origin};
 use super::error::ReceiveError;
 use super::meta::Partial;
 use super::stage::{Identity, is_staging_name};
-use crate::{Unfinished, temporary};
-
-/// The end of the name of a checkpoint.
-pub(super) const CHECKPOINT: &str = ".checkpoint";
+use crate::Unfinished;
 
 const ROOT_INODE: u64 = 256;
 
@@ -127,7 +124,8 @@ fn unfinished(dir: &File) -> rustix::io::Result<Vec<OsString>> {
 
 /// Reads a checkpoint, with what the kernel says of it; nothing where it cannot be used any more.
 fn read(dir: &File, name: &OsStr) -> Option<(Kept, kernel::Info)> {
-    let (file, info) = subvolume(dir, name).filter(|_| temporary::is_name(name, CHECKPOINT))?;
+    let (file, info) =
+        subvolume(dir, name).filter(|_| Unfinished::of(name) == Some(Unfinished::Checkpoint))?;
     let checkpoint = Checkpoint::read(&file).filter(|_| info.read_only)?;
     let stands = statat(dir, &checkpoint.name, AtFlags::SYMLINK_NOFOLLOW);
     let free = stands.is_err_and(|error| error == Errno::NOENT);
@@ -156,10 +154,11 @@ fn io(what: &'static str, path: &Path, error: Errno) -> ReceiveError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::temporary;
 
     #[test]
     fn only_a_whole_name_is_that_of_something_unfinished() {
-        let name = temporary::name(Uuid::from_u128(7), CHECKPOINT);
+        let name = temporary::name(Uuid::from_u128(7), Unfinished::Checkpoint);
         assert!(is_unfinished(&name) && !is_staging_name(&name));
         for other in [".btrsync-.checkpoint", ".btrsync-0.checkpoint", "day", ".btrsync-"] {
             assert!(!is_unfinished(OsStr::new(other)), "{other}");

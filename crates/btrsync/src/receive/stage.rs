@@ -18,9 +18,7 @@ use super::Directory;
 use super::checkpoint::{self, Checkpoint};
 use super::error::ReceiveError;
 use super::kept::{self, Kept};
-use crate::temporary;
-
-const SUFFIX: &str = ".partial";
+use crate::temporary::{self, Unfinished};
 
 /// What a stream says of the subvolume it makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +115,7 @@ impl<'a> Stage<'a> {
         dir: &File,
         checkpoint: &Checkpoint,
     ) -> Result<bool, ReceiveError> {
-        let at = temporary::name(checkpoint.origin.identity.uuid, kept::CHECKPOINT);
+        let at = temporary::name(checkpoint.origin.identity.uuid, Unfinished::Checkpoint);
         let noted =
             checkpoint.note(dir).map_err(|e| io("note a checkpoint in", self.staging_path(), e));
         let made = noted.and_then(|()| {
@@ -268,12 +266,12 @@ fn io(what: &'static str, path: PathBuf, error: Errno) -> ReceiveError {
 
 /// Makes a name for a staging subvolume.
 pub(crate) fn staging_name(uuid: Uuid) -> OsString {
-    temporary::name(uuid, SUFFIX)
+    temporary::name(uuid, Unfinished::Staging)
 }
 
 /// Returns whether a name is one that only a staging subvolume has.
 pub(crate) fn is_staging_name(name: &OsStr) -> bool {
-    temporary::is_name(name, SUFFIX)
+    Unfinished::of(name) == Some(Unfinished::Staging)
 }
 
 #[cfg(test)]
@@ -282,7 +280,7 @@ mod tests {
 
     #[test]
     fn only_a_whole_staging_name_is_one() {
-        let name = temporary::name(Uuid::from_u128(7), SUFFIX);
+        let name = staging_name(Uuid::from_u128(7));
         assert!(is_staging_name(&name));
         for other in [".btrsync-.partial", ".btrsync-0.partial", "day", ".btrsync-"] {
             assert!(!is_staging_name(OsStr::new(other)), "{other}");

@@ -22,9 +22,6 @@ use super::super::leftover::Leftover;
 use super::error::DumpError;
 use crate::{Unfinished, temporary};
 
-const SUFFIX: &str = ".dump";
-/// Of a file that holds a plain stream, and so can be continued.
-const PLAIN: &str = ".stream";
 const NAME_MAX: usize = 255;
 const RENAME: &str = "rename the dump to";
 /// How many bytes are compared at once.
@@ -44,7 +41,7 @@ pub(crate) struct DumpFile<'a> {
 impl<'a> DumpFile<'a> {
     /// Creates the temporary file in an open directory.
     pub(crate) fn create(dir: &'a File, path: &'a Path, uuid: Uuid) -> Result<Self, DumpError> {
-        Self::named_so(dir, path, &temporary::name(uuid, SUFFIX))
+        Self::named_so(dir, path, &temporary::name(uuid, Unfinished::Dump))
     }
 
     /// Opens what an interrupted run has left of the plain stream of a subvolume, if that is wanted, or
@@ -65,7 +62,7 @@ impl<'a> DumpFile<'a> {
         }
         match found {
             Some(found) => Ok(found),
-            None => Self::named_so(dir, path, &temporary::name(uuid, PLAIN)),
+            None => Self::named_so(dir, path, &temporary::name(uuid, Unfinished::Stream)),
         }
     }
 
@@ -339,7 +336,7 @@ mod tests {
     fn what_a_dead_run_left_is_removed_and_what_a_living_one_writes_is_not() {
         let home = tempfile::tempdir().unwrap();
         let dir = File::open(home.path()).unwrap();
-        let dead = temporary::name(Uuid::from_u128(1), SUFFIX);
+        let dead = temporary::name(Uuid::from_u128(1), Unfinished::Dump);
         std::fs::write(home.path().join(&dead), "x").unwrap();
         let living = DumpFile::create(&dir, home.path(), Uuid::from_u128(2)).unwrap();
         DumpFile::remove_leftovers(&dir, home.path()).unwrap();

@@ -13,7 +13,7 @@ use rustix::fs::fstatvfs;
 
 use super::super::contract::{Reserve, Space};
 use super::{Shared, locate, open};
-use crate::temporary::Unfinished;
+use crate::receive::is_unfinished;
 
 /// Looks where `path` is, or is to be.
 pub(super) fn space(shared: &Shared, path: &Path) -> Option<Space> {
@@ -26,14 +26,12 @@ pub(super) fn space(shared: &Shared, path: &Path) -> Option<Space> {
 
 /// Why more may fit than is free. What cannot be looked at could be anything: then nothing is known.
 fn reserve(dir: &File) -> Option<Option<Reserve>> {
-    let is_unfinished = |vol: &kernel::Subvolume| {
-        vol.path.file_name().is_some_and(|name| Unfinished::of(name).is_some())
-    };
+    let is_left = |vol: &kernel::Subvolume| vol.path.file_name().is_some_and(is_unfinished);
     Some(if compresses(dir)? {
         Some(Reserve::Compression)
     } else if kernel::waiting_for_cleaner(dir).ok()? > 0 {
         Some(Reserve::Deleted)
-    } else if kernel::list(dir).ok()?.iter().any(is_unfinished) {
+    } else if kernel::list(dir).ok()?.iter().any(is_left) {
         Some(Reserve::Unfinished)
     } else {
         None
