@@ -1,6 +1,5 @@
 //! One subvolume on its way: applied command by command, and kept at checkpoints.
 
-use std::cmp::Ordering;
 use std::ffi::OsString;
 
 use btrsync_stream::{Command, CommandKind, Frame};
@@ -137,10 +136,9 @@ impl<'d> Skipping<'d> {
         let is_other = self.passed.bytes > 0 && begins_or_ends(frame.kind());
         self.passed.add(frame.raw());
         let passed = skipped.unwrap_or(self.passed);
-        let wanted = self.kept.checkpoint.prefix;
-        match passed.bytes.cmp(&wanted.bytes) {
-            Ordering::Less if !is_other && skipped.is_none() => Ok(false),
-            Ordering::Equal if passed == wanted => Ok(true),
+        match passed.reaches(&self.kept.checkpoint.prefix) {
+            Some(false) if !is_other && skipped.is_none() => Ok(false),
+            Some(true) => Ok(true),
             _ => Err(ReceiveError::OtherPrefix),
         }
     }

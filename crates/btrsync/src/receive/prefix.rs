@@ -4,6 +4,8 @@
 //! and must not take another stream for the same: each command is hashed with the hash of those
 //! before it as the key, so that a chain can go on where another process has left it.
 
+use std::cmp::Ordering;
+
 /// A part of the stream of one subvolume: all from its first command, which names it, to some other.
 ///
 /// # Examples
@@ -30,5 +32,15 @@ impl Prefix {
     pub fn add(&mut self, command: &[u8]) {
         self.hash = *blake3::keyed_hash(&self.hash, command).as_bytes();
         self.bytes += command.len() as u64;
+    }
+
+    /// Returns whether all of `wanted` has come; nothing where what has come is not its beginning, as far
+    /// as that can be told by now.
+    pub(crate) fn reaches(&self, wanted: &Self) -> Option<bool> {
+        match self.bytes.cmp(&wanted.bytes) {
+            Ordering::Less => Some(false),
+            Ordering::Equal if self == wanted => Some(true),
+            _ => None,
+        }
     }
 }

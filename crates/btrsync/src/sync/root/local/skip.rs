@@ -70,9 +70,7 @@ impl Streams<'_> {
         }
         let is_first = passed.bytes == 0;
         passed.add(frame.raw());
-        let is_other = frame.kind() == CommandKind::End
-            || passed.bytes > wanted.bytes
-            || (passed.bytes == wanted.bytes && *passed != wanted);
+        let is_other = frame.kind() == CommandKind::End || passed.reaches(&wanted).is_none();
         match is_other {
             true => Err(RootError::OtherPrefix { path: self.path() }),
             false => Ok(!is_first),
