@@ -11,6 +11,7 @@ use clap::builder::TypedValueParser;
 use clap::{ArgAction, Parser, ValueHint};
 
 use crate::amount;
+use crate::ends::Ends;
 use crate::shared_args::{Machines, Resume, SELECTION, Selection};
 
 const EXAMPLES: &str = "\
@@ -58,13 +59,8 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "btrsync", version, disable_version_flag = true, args_override_self = true, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Args {
-    /// What to send: a directory, a pattern, a subvolume, or a stream file
-    #[arg(value_name = "SOURCE", required = true, value_hint = ValueHint::AnyPath)]
-    pub(crate) sources: Vec<OsString>,
-
-    /// Where to: a directory on a btrfs filesystem, here or as HOST:PATH
-    #[arg(value_name = "DESTINATION", required = true, value_hint = ValueHint::AnyPath)]
-    pub(crate) destination: OsString,
+    #[command(flatten)]
+    pub(crate) ends: Ends,
 
     #[command(flatten)]
     pub(crate) selection: Selection,
@@ -235,12 +231,14 @@ fn period(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, FromArgMatches};
 
     use super::*;
 
     fn parse(line: &str) -> Result<Args, clap::Error> {
-        Args::try_parse_from(["btrsync"].into_iter().chain(line.split_whitespace()))
+        let words = ["btrsync"].into_iter().chain(line.split_whitespace());
+        let found = crate::ends::parse(Args::command(), words.map(OsString::from).collect());
+        found.and_then(|found| Args::from_arg_matches(&found))
     }
 
     #[test]
@@ -259,8 +257,8 @@ mod tests {
 
     #[test]
     fn several_sources_come_before_the_destination() {
-        let args = parse("a b c").unwrap();
-        assert_eq!((args.sources.len(), args.destination), (2, OsString::from("c")));
+        let ends = parse("a -y b -x glob c").unwrap().ends;
+        assert_eq!((ends.sources.len(), ends.destination), (2, OsString::from("c")));
         assert!(parse("a").is_err());
     }
 

@@ -8,6 +8,7 @@ mod amount;
 mod args;
 mod checking;
 mod command;
+mod ends;
 mod exit;
 mod glob;
 mod help;
@@ -34,7 +35,7 @@ fn main() -> std::process::ExitCode {
     if let Some(exit) = command::run(std::env::args_os().skip(1)) {
         return exit.into();
     }
-    let parsed = command::sync().try_get_matches();
+    let parsed = ends::parse(command::sync(), std::env::args_os().collect());
     let args = match parsed.and_then(|found| Args::from_arg_matches(&found)) {
         Ok(args) => args,
         Err(error) => return usage(&error).into(),

@@ -30,7 +30,7 @@ pub(crate) struct Target {
 impl Target {
     /// Finds the root of the destination; a directory that is missing must be wanted.
     pub(crate) async fn find(places: &Places<'_>, args: &Args) -> Result<Self, Failure> {
-        let place = places.find(&args.destination, Side::Destination).await?;
+        let place = places.find(&args.ends.destination, Side::Destination).await?;
         let create_recvpath = args.create_destpath || args.replicate_dirs;
         if !(create_recvpath && place.look.kind == Kind::Missing) {
             is_there("destination", &place.shown(), place.look.kind)?;

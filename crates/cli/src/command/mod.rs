@@ -71,7 +71,8 @@ pub(crate) fn run(mut args: impl Iterator<Item = OsString>) -> Option<Exit> {
 fn parsed<A: Parser>(args: Vec<OsString>, main: fn(&A) -> Exit) -> Exit {
     let command = named(A::command());
     let line = [OsString::from("btrsync")].into_iter().chain(args);
-    let parsed = command.try_get_matches_from(line).and_then(|found| A::from_arg_matches(&found));
+    let parsed = crate::ends::parse(command, line.collect());
+    let parsed = parsed.and_then(|found| A::from_arg_matches(&found));
     match parsed {
         Ok(args) => main(&args),
         Err(error) => crate::usage(&error),

@@ -95,7 +95,7 @@ impl Invocation<'_> {
     async fn all(&self, places: &Places<'_>, summary: &mut Summary) -> Result<Exit, Failure> {
         let target = Target::find(places, self.args).await?;
         let mut sources = Vec::new();
-        for argument in &self.args.sources {
+        for argument in &self.args.ends.sources {
             sources.push(Source::find(argument, places, &self.args.selection).await?);
         }
         for source in &sources {

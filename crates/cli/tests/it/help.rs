@@ -1,10 +1,11 @@
 //! Help where people look: behind `-h`, behind `--help`, and behind a word that is not quite right.
 
+use std::ffi::OsStr;
 use std::fs;
 
 use btrsync_testutil::require_btrfs;
 
-use crate::support::{Pair, btrsync, run};
+use crate::support::{Pair, arrived, btrsync, run};
 
 const COMMANDS: &[&str] = &["clean", "inspect", "manual", "receive", "send", "serve", "verify"];
 
@@ -48,4 +49,16 @@ fn a_source_of_nearly_the_name_of_a_command_is_a_source() {
     here.current_dir(pair.snaps()).args(["-y", "recieve"]).arg(pair.backup());
     assert!(here.status().unwrap().success());
     assert_eq!(fs::read(pair.backup().join("recieve/file")).unwrap(), b"recieve");
+}
+
+#[test]
+fn options_stand_between_source_and_destination_too() {
+    require_btrfs!();
+    let pair = Pair::with_snapshots(&["1"]);
+    let (source, backup) = (pair.snaps().join("1"), pair.backup());
+    let (from, to) = (source.as_os_str(), backup.as_os_str());
+    run([from, OsStr::new("-y"), OsStr::new("-xnone"), to]).exits(0);
+    arrived(&source, &backup.join("1"));
+    run([OsStr::new("verify"), from, OsStr::new("--all"), to]).exits(0).says(&["1 checked"]);
+    run(["a", "-y"]).exits(2).complains(&["not provided:\n  <DESTINATION>"]);
 }

@@ -2,7 +2,6 @@
 
 mod tell;
 
-use std::ffi::OsString;
 use std::sync::Arc;
 
 use btrsync::Cancel;
@@ -13,6 +12,7 @@ use clap::ArgAction;
 use self::tell::Tell;
 use crate::advice::Failure;
 use crate::checking::{Checker, NAMED, Tally};
+use crate::ends::Ends;
 use crate::exit::Exit;
 use crate::invocation::check;
 use crate::places::Places;
@@ -43,13 +43,8 @@ Exit codes:
 #[derive(Debug, clap::Parser)]
 #[command(name = "btrsync verify", after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Args {
-    /// What was sent: a directory, a pattern, a subvolume, or a stream file
-    #[arg(value_name = "SOURCE", required = true, value_hint = clap::ValueHint::AnyPath)]
-    sources: Vec<OsString>,
-
-    /// Where to: a directory on a btrfs filesystem
-    #[arg(value_name = "DESTINATION", required = true, value_hint = clap::ValueHint::AnyPath)]
-    destination: OsString,
+    #[command(flatten)]
+    ends: Ends,
 
     #[command(flatten)]
     selection: Selection,
@@ -123,9 +118,9 @@ async fn all(
     tell: &Tell,
     tally: &mut Tally,
 ) -> Result<(), Failure> {
-    let target = Target::existing(places, &args.destination).await?;
+    let target = Target::existing(places, &args.ends.destination).await?;
     let mut sources = Vec::new();
-    for argument in &args.sources {
+    for argument in &args.ends.sources {
         sources.push(Arc::new(Source::find(argument, places, &args.selection).await?));
     }
     for source in &sources {
