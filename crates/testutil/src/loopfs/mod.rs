@@ -34,6 +34,7 @@ pub struct LoopFs {
     dir: PathBuf,
     point: PathBuf,
     device: PathBuf,
+    mount_options: String,
     adopted: bool,
     extra_mounts: AtomicU32,
     // Last: the process directory can only go when this filesystem's directory is gone.
@@ -89,6 +90,7 @@ impl Builder {
             point: dir.join("mnt"),
             dir,
             device: PathBuf::new(),
+            mount_options: self.mount_options.clone(),
             adopted: self.adopted.is_some(),
             extra_mounts: AtomicU32::new(0),
             _home: home,
@@ -205,11 +207,25 @@ impl LoopFs {
         SubvolMount { point }
     }
 
+    /// Unmounts the filesystem and mounts it again, so that the kernel has nothing of it in its caches.
+    ///
+    /// The image's own pages stay where they are.
+    #[track_caller]
+    pub fn reopen(&mut self) {
+        self.close();
+        self.device = mount_image(&self.image(), &self.point, &self.mount_options);
+    }
+
+    #[track_caller]
+    fn close(&self) {
+        assert!(mounts::unmount_below(&self.dir), "{} stays mounted", self.point.display());
+        assert!(mounts::detach_below(&self.dir), "{} stays attached", self.image().display());
+    }
+
     /// Unmounts the filesystem and moves its image to `path`, for other ways of using it.
     #[track_caller]
     pub fn into_image(mut self, path: &Path) {
-        assert!(mounts::unmount_below(&self.dir), "{} stays mounted", self.point.display());
-        assert!(mounts::detach_below(&self.dir), "{} stays attached", self.image().display());
+        self.close();
         must("move", path, fs::rename(self.image(), path));
         self.adopted = true;
     }
