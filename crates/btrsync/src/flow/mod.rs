@@ -28,16 +28,26 @@ const PIPE_SIZE: usize = 1 << 20;
 
 /// The bytes that have gone through a flow so far; can be read while they flow.
 #[derive(Debug, Clone, Default)]
-pub struct Counter(Arc<AtomicU64>);
+pub struct Counter {
+    all: Arc<AtomicU64>,
+    /// Of these, what is not to be counted.
+    passed_over: u64,
+}
 
 impl Counter {
     /// Returns the number of bytes.
     pub fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.all.load(Ordering::Relaxed).saturating_sub(self.passed_over)
+    }
+
+    /// Returns one that begins to count behind the first `bytes`: the other side has these, and they only
+    /// flow to be compared.
+    pub(crate) fn behind(&self, bytes: u64) -> Self {
+        Self { all: Arc::clone(&self.all), passed_over: bytes }
     }
 
     fn add(&self, bytes: usize) {
-        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.all.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 

@@ -35,6 +35,8 @@ struct Started {
     resumed: Arc<AtomicU64>,
     /// Whether what is continued does not go through the flow.
     left_out: bool,
+    /// How much of it does, if it does.
+    repeated: u64,
 }
 
 impl Attempt<'_> {
@@ -48,8 +50,8 @@ impl Attempt<'_> {
         let cancel = cancel.map_err(failed)?;
         let _guard = Guard(&cancel);
         let started = self.start(&cancel).await.map_err(|error| vec![error])?;
-        let Started { counter, waits, ends, resumed, left_out } = started;
-        let aside = join(aside(counter.clone()), self.tell_waits(waits));
+        let Started { counter, waits, ends, resumed, left_out, repeated } = started;
+        let aside = join(aside(counter.behind(repeated)), self.tell_waits(waits));
         let errors = beside(gather(&cancel, ends), aside).await;
         if !errors.is_empty() {
             return Err(errors);
@@ -79,6 +81,8 @@ impl Attempt<'_> {
             anew: self.anew,
         };
         let left_out = !meta.skipped.is_empty();
+        let bytes = there.iter().flatten().map(|prefix| prefix.bytes).sum();
+        let repeated = if left_out { 0 } else { bytes };
         let mut flow = self.transfer.through(flow)?;
         let (counter, waits) = (flow.counter(), flow.take_waits());
         let received = dst.receive(flow, self.into, meta).await?;
@@ -89,7 +93,8 @@ impl Attempt<'_> {
             noted.store(resumed, Ordering::Relaxed);
             Ok(())
         });
-        Ok(Started { counter, waits, ends: vec![sent, received], resumed, left_out })
+        let ends = vec![sent, received];
+        Ok(Started { counter, waits, ends, resumed, left_out, repeated })
     }
 
     /// Tells whenever the sender waits for its source.

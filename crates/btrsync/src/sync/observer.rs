@@ -15,7 +15,8 @@ pub trait Observer: Send + Sync {
         let _ = (job, into);
     }
 
-    /// Bytes have flowed: `total` so far, `prev` of them at the last report. `sequence` is the next
+    /// Bytes have flowed: `total` so far, `prev` of them at the last report. What was there already does not
+    /// count, also where it flows once more to be compared. `sequence` is the next
     /// mark of activity, if the transfer was given any. Only [`ProgressTransfer`](super::ProgressTransfer) reports this.
     fn report_progress(&self, job: &Job<'_>, total: u64, prev: u64, sequence: &str) {
         let _ = (job, total, prev, sequence);

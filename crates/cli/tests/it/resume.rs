@@ -36,12 +36,14 @@ fn after_a_kill_no_more_than_the_interval_comes_again() {
         Running::start(pair.args(&[EVERY, "--buffer=0"])).in_transfer(reached * MIB).kill();
         there = reached * MIB;
     }
-    let ended = run(pair.args(&["-y", "--json", EVERY])).exits(0);
+    let ended = run(pair.args(&["-y", "--json", EVERY, "-t", "0.01"])).exits(0);
     let (resumed, sent) = amounts(&ended);
     // What was read ahead was not received.
     assert!(resumed + 8 * MIB + 2 * MIB >= there, "{resumed} of {there}");
     assert!(resumed + sent >= whole - 100 && resumed + sent <= whole, "{resumed} and {sent}");
     assert_eq!(ended.events_of("resume")[0]["resumed_bytes"], resumed);
+    let told = ended.events_of("progress").into_iter();
+    told.for_each(|event| assert!(event["sent_bytes"].as_u64() <= Some(sent), "{event}"));
     complete(&pair, "large");
 }
 

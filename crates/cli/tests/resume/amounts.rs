@@ -26,15 +26,23 @@ pub(crate) fn whole(scene: &Scene) -> Amounts {
     sent(&all)
 }
 
-/// How much of each transfer was sent, at most, as the last word of a run says it. The very last line
+/// How much of each transfer was through, at most, as the last word of a run says it. The very last line
 /// of one that was killed may be incomplete.
 pub(crate) fn sent(ended: &Ended) -> Amounts {
-    let mut amounts = Amounts::new();
+    let (mut amounts, mut there) = (Amounts::new(), Amounts::new());
     let events = ended.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    for event in events.filter(|event| event["event"] == "progress" || event["event"] == "done") {
-        let sent = event["sent_bytes"].as_u64().unwrap();
-        let most = amounts.entry(paths(&event)).or_default();
-        *most = sent.max(*most);
+    for event in events {
+        let amount = |name: &str| event[name].as_u64().unwrap();
+        match event["event"].as_str() {
+            Some("resume") => drop(there.insert(paths(&event), amount("resumed_bytes"))),
+            Some("progress" | "done") => {
+                let names = paths(&event);
+                let through = amount("sent_bytes") + there.get(&names).copied().unwrap_or(0);
+                let most = amounts.entry(names).or_default();
+                *most = through.max(*most);
+            }
+            _ => {}
+        }
     }
     amounts
 }

@@ -19,6 +19,8 @@ pub(crate) struct Running {
     child: Child,
     out: BufReader<ChildStdout>,
     seen: String,
+    /// What the transfer under way has found there.
+    resumed: u64,
     begin: Instant,
 }
 
@@ -33,14 +35,14 @@ impl Running {
     pub(crate) fn command(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
-        Self { child, out, seen: String::new(), begin: Instant::now() }
+        Self { child, out, seen: String::new(), resumed: 0, begin: Instant::now() }
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits until the transfer under way has sent some bytes.
+    /// Waits until so many bytes of the transfer under way are through, with those that were there.
     #[track_caller]
     pub(crate) fn in_transfer(mut self, bytes: u64) -> Self {
         assert!(self.reaches(bytes), "it ended early: {}", self.seen);
@@ -55,10 +57,21 @@ impl Running {
         (self, event)
     }
 
-    /// Waits until the transfer under way has sent some bytes, or the run is about to end; returns
-    /// whether it has sent them.
+    /// Waits for that, or until the run is about to end; returns whether they are.
     pub(crate) fn reaches(&mut self, bytes: u64) -> bool {
-        self.find(|event| event["sent_bytes"].as_u64() >= Some(bytes)).is_some()
+        loop {
+            let Some(event) =
+                self.find(|event| event.get("resumed_bytes").or(event.get("sent_bytes")).is_some())
+            else {
+                return false;
+            };
+            let amount = |name: &str| event[name].as_u64();
+            match amount("sent_bytes") {
+                None => self.resumed = amount("resumed_bytes").unwrap_or(0),
+                Some(sent) if sent + self.resumed >= bytes => return true,
+                Some(_) => {}
+            }
+        }
     }
 
     /// Waits for an event, of which there is none after the summary.
