@@ -45,6 +45,18 @@ macro_rules! require_machines {
     };
 }
 
+/// Ends the calling test, which must return `()`, unless it can change the weather of a network.
+///
+/// The reason goes to standard error; with `BTRSYNC_TEST_NO_SKIP` set it is a panic instead.
+#[macro_export]
+macro_rules! require_weather {
+    () => {
+        if !$crate::require::proceed($crate::require::weather_missing()) {
+            return;
+        }
+    };
+}
+
 /// Tells whether a test may go on; `missing` is the reason why it cannot.
 ///
 /// Panics instead of returning `false` when `BTRSYNC_TEST_NO_SKIP` is set.
@@ -83,6 +95,12 @@ pub fn btrfs_missing() -> Option<String> {
 pub fn machines_missing() -> Option<String> {
     let programs = ["unshare", "nsenter", "setpriv", "ip", "sshd", "ssh", "ssh-keygen", "sudo"];
     btrfs_missing().or_else(|| programs.into_iter().find_map(tool_missing))
+}
+
+/// Names what is missing for a test that changes the weather of a network, if anything.
+#[must_use]
+pub fn weather_missing() -> Option<String> {
+    machines_missing().or_else(|| ["nft", "tc", "ss"].into_iter().find_map(tool_missing))
 }
 
 /// Names the program when it is not installed.

@@ -3,13 +3,19 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use btrsync_testutil::command::output;
-use btrsync_testutil::machine::USER;
-use btrsync_testutil::{LoopFs, Machine, Network, require_machines};
+use btrsync_testutil::machine::{USER, Weather};
+use btrsync_testutil::{LoopFs, Machine, Network, require_machines, require_weather};
 
 fn ssh(from: &Machine, words: &[&str]) -> Result<String, String> {
-    let out = output(from.command("ssh").args(["-o", "ConnectTimeout=10"]).args(words))?;
+    ssh_within(10, from, words)
+}
+
+fn ssh_within(seconds: u32, from: &Machine, words: &[&str]) -> Result<String, String> {
+    let timeout = format!("ConnectTimeout={seconds}");
+    let out = output(from.command("ssh").args(["-o", &timeout]).args(words))?;
     Ok(String::from_utf8(out).unwrap())
 }
 
@@ -54,7 +60,45 @@ fn a_network_joins_machines_until_it_is_cut() {
     }
     assert_eq!([0, 1].map(|number| network.far[number].logins()), [1, 2]);
     network.cut(1);
-    assert!(ssh(&network.near, &["-o", "ConnectTimeout=1", "far1", "true"]).is_err());
+    assert!(ssh_within(1, &network.near, &["far1", "true"]).is_err());
+}
+
+/// Fetches so many bytes; returns how long that took.
+fn fetch(network: &Network, bytes: usize) -> Duration {
+    let begin = Instant::now();
+    let file = ssh(&network.near, &["far", &format!("head -c {bytes} /dev/zero")]).unwrap();
+    assert_eq!(file.len(), bytes);
+    begin.elapsed()
+}
+
+/// How often the far machine had to send something again.
+fn sent_again(network: &Network) -> u64 {
+    let all = output(network.far[0].command("cat").arg("/proc/net/snmp")).unwrap();
+    let all = String::from_utf8(all).unwrap();
+    let mut tcp = all.lines().filter_map(|line| line.strip_prefix("Tcp: "));
+    let at = tcp.next().unwrap().split(' ').position(|name| name == "RetransSegs").unwrap();
+    tcp.next().unwrap().split(' ').nth(at).unwrap().parse().unwrap()
+}
+
+#[test]
+fn the_weather_of_a_cable_changes() {
+    require_weather!();
+    let network = Network::new();
+    network.weather(0, Weather::Slow(8_000));
+    assert!(fetch(&network, 1_000_000) > Duration::from_millis(900));
+    network.mend(0);
+    let before = sent_again(&network);
+    network.weather(0, Weather::Lossy(5));
+    fetch(&network, 1_000_000);
+    assert!(sent_again(&network) > before);
+    for (what, words) in [(Weather::Silent, "timed out"), (Weather::Resets, "refused")] {
+        network.mend(0);
+        network.weather(0, what);
+        let error = ssh_within(1, &network.near, &["far", "true"]).unwrap_err();
+        assert!(error.contains(words), "{what:?}: {error}");
+    }
+    network.mend(0);
+    fetch(&network, 1);
 }
 
 /// A machine has a copy of every mount; that must keep none of them busy.

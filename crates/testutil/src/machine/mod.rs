@@ -8,6 +8,7 @@ mod files;
 mod network;
 mod space;
 mod sshd;
+mod weather;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ pub use network::Network;
 pub use space::Process;
 use space::Space;
 use sshd::{Daemon, Sshd};
+pub use weather::Weather;
 
 /// A user who is not root, on every machine.
 pub const USER: &str = "anna";

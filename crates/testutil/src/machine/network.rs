@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use super::weather::{self, Weather};
 use super::{Builder, Machine};
 use crate::command::{output, program};
 use crate::must::must;
@@ -60,10 +61,17 @@ impl Network {
         inside(&self.far[number], &["link", "set", "eth", "down"]);
     }
 
-    /// Puts the cable back in.
+    /// Lets something happen to all that is sent on the cable of a far machine, in both directions.
+    #[track_caller]
+    pub fn weather(&self, number: usize, what: Weather) {
+        self.ends(number).iter().for_each(|(machine, device)| what.begin(machine, device));
+    }
+
+    /// Makes the cable what it was: plugged in, fast, and without loss.
     #[track_caller]
     pub fn mend(&self, number: usize) {
         inside(&self.far[number], &["link", "set", "eth", "up"]);
+        self.ends(number).iter().for_each(|(machine, device)| weather::clear(machine, device));
     }
 
     /// Resets all connections to a far machine, as a router on the way may do.
@@ -72,6 +80,11 @@ impl Network {
         let mut ss = self.near.command("ss");
         ss.args(["-K", "-t", "dst", &Self::address(number)]);
         must("reset", "connections", output(&mut ss));
+    }
+
+    /// Both ends of the cable of a far machine.
+    fn ends(&self, number: usize) -> [(&Machine, String); 2] {
+        [(&self.near, format!("eth{number}")), (&self.far[number], "eth".to_owned())]
     }
 
     #[track_caller]
