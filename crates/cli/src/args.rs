@@ -11,6 +11,7 @@ use clap::builder::TypedValueParser;
 use clap::{ArgAction, Parser, ValueHint};
 
 use crate::amount;
+use crate::data_args::Travel;
 use crate::ends::Ends;
 use crate::shared_args::{Machines, Resume, SELECTION, Selection};
 
@@ -146,6 +147,9 @@ pub(crate) struct Args {
     pub(crate) bwlimit: u64,
 
     #[command(flatten)]
+    pub(crate) travel: Travel,
+
+    #[command(flatten)]
     pub(crate) resume: Resume,
 
     /// Tell more
@@ -175,7 +179,7 @@ pub(crate) struct Args {
 
 const DESTINATION: &str = "Where to";
 const DUMPS: &str = "Streams instead of subvolumes";
-const RUN: &str = "How";
+pub(crate) const RUN: &str = "How";
 const OUTPUT: &str = "What is told";
 
 /// How long to wait for another run.

@@ -8,6 +8,7 @@ mod amount;
 mod args;
 mod checking;
 mod command;
+mod data_args;
 mod ends;
 mod exit;
 mod glob;

@@ -36,7 +36,8 @@ impl Target {
             is_there("destination", &place.shown(), place.look.kind)?;
         }
         let checkpoints = args.resume.checkpoints();
-        let options = RootOptions { create_recvpath, checkpoints, ..RootOptions::default() };
+        let form = args.travel.form();
+        let options = RootOptions { create_recvpath, checkpoints, form, ..RootOptions::default() };
         let (root, path) = place.factory.get_root(&place.path, &options).await?;
         match dump(args, create_recvpath).await? {
             None => Ok(Self { root, path, place, dumps: false }),

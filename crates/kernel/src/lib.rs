@@ -19,6 +19,7 @@
 mod change;
 mod data;
 mod error;
+mod extents;
 mod filesystem;
 mod info;
 mod inode;
@@ -35,6 +36,7 @@ mod uuid_tree;
 pub use change::{Received, create, delete, is_read_only, set_read_only, set_received, snapshot};
 pub use data::{Encoded, Verity, clone_range, enable_verity, encoded_write};
 pub use error::{Error, Operation, Result};
+pub use extents::{FileData, file_data};
 pub use filesystem::{FsInfo, fs_info, is_btrfs, is_subvolume, sync};
 pub use info::info;
 pub use inode::{InodeTime, InodeTimes, root_times};

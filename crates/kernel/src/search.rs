@@ -51,12 +51,29 @@ pub(crate) fn search(
     last: Key,
     mut visit: impl FnMut(Key, &[u8]) -> Result<()>,
 ) -> Result<()> {
+    search_since(fd, tree, (first, last), 0, |key, item| visit(key, item).map(|()| true))
+}
+
+/// As [`search`], where the part of the tree was changed in the transaction `since` or later, and some
+/// more of it; until `visit` wants no more.
+pub(crate) fn search_since(
+    fd: impl AsFd,
+    tree: u64,
+    (first, last): (Key, Key),
+    since: u64,
+    mut visit: impl FnMut(Key, &[u8]) -> Result<bool>,
+) -> Result<()> {
     let mut area = TreeSearch::new(BUFFER);
     let mut from = first;
+    let mut goes_on = true;
     loop {
-        let (count, items) =
-            area.run(&fd, range(tree, from, last)).map_err(|e| Error::call(OPERATION, e))?;
-        let Some(seen) = each_item(items, count, &mut visit)? else {
+        let key = raw::btrfs_ioctl_search_key { min_transid: since, ..range(tree, from, last) };
+        let (count, items) = area.run(&fd, key).map_err(|e| Error::call(OPERATION, e))?;
+        let visited = each_item(items, count, &mut |key, item| {
+            goes_on = goes_on && visit(key, item)?;
+            Ok(())
+        });
+        let Some(seen) = visited?.filter(|_| goes_on) else {
             return Ok(());
         };
         match seen.next() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::channel::{Broken, Channel, Item};
 use super::error::AgentError;
-use super::hello::{GREETING, PATIENCE, hear, tell};
+use super::hello::{Feature, GREETING, PATIENCE, hear, tell};
 use super::input::Input;
 use super::message::{self, Answer, Hello, Request};
 use super::mux::{Ended, Mux};
@@ -96,6 +96,11 @@ impl Client {
     /// Returns the version of the program there, for people.
     pub(crate) fn program(&self) -> String {
         self.theirs.program.chars().filter(char::is_ascii_graphic).take(40).collect()
+    }
+
+    /// Whether the other side has something beyond what its version says.
+    pub(crate) fn has(&self, feature: Feature) -> bool {
+        self.theirs.has(feature)
     }
 
     /// Returns the switch that ends what waits for the other side.

@@ -7,6 +7,8 @@
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
+use btrsync_kernel as kernel;
+
 use super::error::AgentError;
 use super::frame::{self, Kind, bad};
 use super::message::{self, Hello};
@@ -23,6 +25,38 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How long it can be, in either direction.
 const RANGE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(24 * 60 * 60));
 
+/// What a program can beyond what its version says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Feature {
+    /// Its kernel sends streams of version 2, with compressed data as it is.
+    SendsCompressed,
+    /// It takes such streams.
+    TakesCompressed,
+}
+
+impl Feature {
+    const ALL: [Self; 2] = [Self::SendsCompressed, Self::TakesCompressed];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::SendsCompressed => "sends-compressed",
+            Self::TakesCompressed => "takes-compressed",
+        }
+    }
+
+    fn is_ours(self) -> bool {
+        match self {
+            Self::SendsCompressed => kernel::max_send_version() > 1,
+            Self::TakesCompressed => true,
+        }
+    }
+
+    fn ours() -> Vec<String> {
+        let ours = Self::ALL.into_iter().filter(|feature| feature.is_ours());
+        ours.map(|feature| feature.word().to_owned()).collect()
+    }
+}
+
 impl Hello {
     /// Who we are.
     pub(crate) fn ours(patience: Duration) -> Self {
@@ -30,10 +64,15 @@ impl Hello {
             major: VERSION.0,
             minor: VERSION.1,
             program: env!("CARGO_PKG_VERSION").to_owned(),
-            features: Vec::new(),
+            features: Feature::ours(),
             patience_ms: patience.as_millis().try_into().unwrap_or(u64::MAX),
             allowed: None,
         }
+    }
+
+    /// Whether a program has something.
+    pub(crate) fn has(&self, feature: Feature) -> bool {
+        self.features.iter().any(|word| word == feature.word())
     }
 
     /// How patient the other side is; what it says is not believed beyond reason.

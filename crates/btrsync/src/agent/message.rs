@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::frame::LONGEST_MESSAGE;
 use super::value::{
-    Arrived, Begins, Bytes, Counts, Impossible, Left, Measured, Meta, Options, Part, Room, Seen,
-    Vol, Waiting,
+    Arrived, Begins, Bytes, Counts, Form, Impossible, Left, Measured, Meta, Options, Part, Room,
+    Seen, Vol, Waiting,
 };
 
 /// The first message of each side.
@@ -77,6 +77,8 @@ pub(crate) enum Request {
         /// What the receiver has of each stream, and may be left out.
         #[serde(default)]
         skip: Begins,
+        #[serde(default)]
+        form: Form,
     },
     /// How many bytes would a send have? Answered by `Measured`, also as soon as the client has said `Enough`.
     Estimate {
@@ -84,6 +86,8 @@ pub(crate) enum Request {
         vols: Vec<Vol>,
         parent: Option<Vol>,
         clones: Vec<Vol>,
+        #[serde(default)]
+        form: Form,
     },
     /// What was measured until now is enough.
     Enough,
@@ -195,6 +199,21 @@ mod tests {
         let bytes = encode(&Newer { major: 1, minor: 7, extra: vec!["x".into()] }).unwrap();
         let hello: Hello = decode(&bytes).unwrap();
         assert_eq!((hello.major, hello.minor, hello.features.len()), (1, 7, 0));
+    }
+
+    #[test]
+    fn who_does_not_say_in_which_form_gets_what_everybody_takes() {
+        #[derive(Serialize)]
+        enum Older {
+            Send { root: u32, vols: Vec<Vol>, parent: Option<Vol>, clones: Vec<Vol> },
+        }
+        let older = Older::Send { root: 7, vols: Vec::new(), parent: None, clones: Vec::new() };
+        let Ok(Request::Send { root: 7, form: Form::One, skip, .. }) =
+            decode(&encode(&older).unwrap())
+        else {
+            panic!("it is not understood");
+        };
+        assert!(skip.is_empty());
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::input::Input;
 use super::message::{Answer, Hello, Request};
 use super::mux::{Ended, Mux};
 use super::serve::{ServeOptions, serve};
-use super::{Broken, Channel, Item, frame, message};
+use super::{Broken, Channel, Feature, Item, frame, message};
 use crate::Cancel;
 use crate::process::Feed;
 use crate::sync::root::RootError;
@@ -254,6 +254,18 @@ fn a_server_of_the_next_minor_is_understood_and_one_of_another_major_is_named() 
             format!("on far speaks version {major}.{minor} of the protocol and this one 1.0");
         assert!(error.to_string().contains(&version), "{error}");
     }
+}
+
+#[test]
+fn what_a_server_does_not_say_that_it_can_is_not_asked_of_it() {
+    let client = |features: &[&str]| {
+        let features = features.iter().map(|word| (*word).to_owned()).collect();
+        client_of(greeting(&Hello { features, ..Hello::ours(LONG) })).unwrap()
+    };
+    let (sends, takes) = (Feature::SendsCompressed, Feature::TakesCompressed);
+    let (none, one) = (client(&["flies"]), client(&["flies", "takes-compressed"]));
+    assert!(!none.has(sends) && !none.has(takes));
+    assert!(!one.has(sends) && one.has(takes));
 }
 
 #[test]

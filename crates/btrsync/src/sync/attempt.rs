@@ -71,6 +71,7 @@ impl Attempt<'_> {
             parent: step.parent.as_ref(),
             clones: self.clones(),
             skip: if remote { &there } else { &[] },
+            form: src.sends().min(dst.takes()),
             cancel,
         };
         let (flow, sent) = src.send(request).await?;

@@ -19,9 +19,9 @@ const AT_ONCE: usize = 2;
 
 /// The size of a send stream, measured without its data.
 ///
-/// Counted is what a plain stream of version 1 has: the data of new and changed extents as the files
-/// hold it, that is decompressed, and the commands. Not counted are clones, which are sent as references,
-/// and holes of new files. What was punched out of a file since the parent counts, for it is sent as zeros.
+/// Counted is the data of new and changed extents, decompressed unless it stays compressed between these
+/// roots, and the commands. Not counted are clones, which are sent as references, and holes of new files.
+/// What was punched out of a file since the parent counts where it is sent as zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Estimate {
     /// Bytes.
@@ -82,13 +82,15 @@ impl BtrSync {
         if limit.is_cancelled() {
             return None;
         }
+        let (src, dst) = self.roots();
         let request = SendRequest {
             vols: &step.vols,
             parent: step.parent.as_ref(),
             clones: &step.clones,
             skip: &[],
+            form: src.sends().min(dst.takes()),
             cancel: limit,
         };
-        Some((step.vols.first()?.id, self.roots().0.estimate(request).await?))
+        Some((step.vols.first()?.id, src.estimate(request).await?))
     }
 }

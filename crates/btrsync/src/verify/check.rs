@@ -85,8 +85,9 @@ pub async fn verify_stream(
     let cancel = child(cancel)?;
     let guard = Guard(&cancel);
     let Stream { root, vol, parent } = stream;
+    let form = root.sends().min(dst.takes());
     let vols = std::slice::from_ref(vol);
-    let request = SendRequest { vols, parent, clones: &[], skip: &[], cancel: &cancel };
+    let request = SendRequest { vols, parent, clones: &[], skip: &[], form, cancel: &cancel };
     let (flow, sent) = root.send(request).await?;
     let meta = StreamMeta {
         uuids: vec![vol.stream_uuid()],

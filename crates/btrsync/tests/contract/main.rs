@@ -44,6 +44,7 @@ macro_rules! root {
                 transfer: a_name_that_is_taken_is_left_alone_and_refused_before_the_data
                 transfer: a_name_that_is_taken_meanwhile_is_left_alone
                 transfer: names_of_any_bytes
+                transfer: what_is_compressed_stays_so_where_both_sides_say_so
                 refuse: another_subvolume_than_was_announced
                 refuse: streams_that_are_cut_or_damaged
                 refuse: names_that_cannot_be

@@ -18,22 +18,25 @@ pub(crate) struct Plug {
     factory: Arc<dyn RootFactory>,
     /// What messages put before a path.
     prefix: &'static str,
+    /// Whether a btrsync does the work.
+    has_btrsync: bool,
     _machine: Option<Machine>,
 }
 
 pub(crate) async fn local() -> Plug {
-    Plug { factory: Arc::new(Local), prefix: "", _machine: None }
+    Plug { factory: Arc::new(Local), prefix: "", has_btrsync: true, _machine: None }
 }
 
 pub(crate) async fn sudo() -> Plug {
-    Plug { factory: Arc::new(Sudo::new(Cancel::new().unwrap())), prefix: "", _machine: None }
+    let factory = Arc::new(Sudo::new(Cancel::new().unwrap()));
+    Plug { factory, prefix: "", has_btrsync: false, _machine: None }
 }
 
 /// Through another process of this very program, over a pipe.
 pub(crate) async fn agent() -> Plug {
     let cancel = Cancel::new().unwrap();
     let agent = Agent::start(crate::serve::command(), "", None, &cancel).await.unwrap();
-    Plug { factory: Arc::new(agent), prefix: "", _machine: None }
+    Plug { factory: Arc::new(agent), prefix: "", has_btrsync: true, _machine: None }
 }
 
 /// Through an sshd that listens on the loopback address.
@@ -42,7 +45,7 @@ pub(crate) async fn ssh() -> Plug {
     let config_file = Some(machine.ssh_config());
     let options = SshOptions { host: "far".into(), config_file, ..SshOptions::default() };
     let factory = Arc::new(Ssh::new(options, Cancel::new().unwrap()));
-    Plug { factory, prefix: "far:", _machine: Some(machine) }
+    Plug { factory, prefix: "far:", has_btrsync: false, _machine: Some(machine) }
 }
 
 /// Through another process of this program, which an sshd on the loopback address starts.
@@ -52,10 +55,15 @@ pub(crate) async fn agent_over_ssh() -> Plug {
     let config_file = Some(machine.ssh_config());
     let options = SshOptions { host: "far".into(), config_file, btrsync, ..SshOptions::default() };
     let factory = Arc::new(Ssh::new(options, Cancel::new().unwrap()));
-    Plug { factory, prefix: "far:", _machine: Some(machine) }
+    Plug { factory, prefix: "far:", has_btrsync: true, _machine: Some(machine) }
 }
 
 impl Plug {
+    /// Whether a btrsync does the work, and not btrfs-progs.
+    pub(crate) fn has_btrsync(&self) -> bool {
+        self.has_btrsync
+    }
+
     pub(crate) fn factory(&self) -> &dyn RootFactory {
         self.factory.as_ref()
     }

@@ -6,14 +6,16 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 
 use btrsync::btrfs::Subvolume;
-use btrsync::sync::root::{RootOptions, SendRequest, StreamMeta};
+use btrsync::sync::root::{RootOptions, SendRequest, StreamForm, StreamMeta};
 use btrsync::sync::{BtrSync, SyncOptions, Transfer};
 use btrsync::{Cancel, Flow};
 use btrsync_testutil::command::{output_with_input, program};
 use btrsync_testutil::{Compare, LoopFs, assert_identical, btrfs, mutate_zoo};
 
 use crate::plug::Plug;
-use crate::support::{Root, bulk, entries, eventually, flow_of, listed, receive, stream, zoo};
+use crate::support::{
+    Root, bulk, entries, eventually, flow_of, is_compressed, listed, receive, stream, zoo,
+};
 
 pub(crate) async fn full_and_incremental_by_hand_are_identical(plug: &Plug) {
     let (from, to) = (LoopFs::new(), LoopFs::new());
@@ -67,8 +69,14 @@ pub(crate) async fn several_streams_in_one_flow(plug: &Plug) {
     let (src, dst) = (plug.root(from.path()).await, plug.root(to.path()).await);
     let vols = [listed(&src, "one").await, listed(&src, "two").await];
     let cancel = Cancel::new().unwrap();
-    let request =
-        SendRequest { vols: &vols, parent: None, clones: &[], skip: &[], cancel: &cancel };
+    let request = SendRequest {
+        vols: &vols,
+        parent: None,
+        clones: &[],
+        skip: &[],
+        form: StreamForm::One,
+        cancel: &cancel,
+    };
     let (flow, sent) = src.send(request).await.unwrap();
     let meta =
         StreamMeta { uuids: vols.iter().map(|vol| vol.uuid).collect(), ..StreamMeta::default() };
@@ -164,4 +172,26 @@ pub(crate) async fn names_of_any_bytes(plug: &Plug) {
         assert_identical(&from.path().join(name), &to.path().join(into).join(name));
     }
     assert_eq!(entries(&to.path().join(into)).len(), names.len());
+}
+
+pub(crate) async fn what_is_compressed_stays_so_where_both_sides_say_so(plug: &Plug) {
+    let from = LoopFs::builder().mount_options("compress-force=zstd").build();
+    btrfs::create_subvolume(&from.path().join("origin"));
+    fs::write(from.path().join("origin/text"), "text ".repeat(1 << 18)).unwrap();
+    btrfs::snapshot_ro(&from.path().join("origin"), &from.path().join("one"));
+    for form in [StreamForm::Compressed, StreamForm::One] {
+        let (to, options) = (LoopFs::new(), RootOptions { form, ..RootOptions::default() });
+        let src = plug.root_with(from.path(), RootOptions::default()).await;
+        let dst = plug.root_with(to.path(), options).await;
+        let agreed = src.sends().min(dst.takes());
+        assert!(agreed <= form && agreed != StreamForm::Two);
+        let sync = BtrSync::new(src, dst);
+        assert!(sync.sync(&Transfer::new(""), &SyncOptions::default()).await.is_success());
+        Compare::default()
+            .root_mtime(false)
+            .assert_identical(&from.path().join("one"), &to.path().join("one"));
+        let stays = is_compressed(&to.path().join("one/text"));
+        assert_eq!(stays, agreed == StreamForm::Compressed);
+        assert_eq!(stays, plug.has_btrsync() && form == StreamForm::Compressed);
+    }
 }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use btrsync::btrfs::Subvolume;
 use btrsync::sync::default_root;
-use btrsync::sync::root::{BtrfsRoot, RootError, RootOptions, SendRequest, StreamMeta};
+use btrsync::sync::root::{BtrfsRoot, RootError, RootOptions, SendRequest, StreamForm, StreamMeta};
 use btrsync::{Cancel, Flow};
+use btrsync_testutil::command::{output, program};
 use btrsync_testutil::{btrfs, populate_zoo};
 
 pub(crate) type Root = Arc<dyn BtrfsRoot>;
@@ -48,7 +49,14 @@ pub(crate) async fn listed(root: &Root, path: &str) -> Subvolume {
 pub(crate) async fn stream(root: &Root, vol: &Subvolume, parent: Option<&Subvolume>) -> Vec<u8> {
     let cancel = Cancel::new().unwrap();
     let vols = std::slice::from_ref(vol);
-    let request = SendRequest { vols, parent, clones: &[], skip: &[], cancel: &cancel };
+    let request = SendRequest {
+        vols,
+        parent,
+        clones: &[],
+        skip: &[],
+        form: StreamForm::One,
+        cancel: &cancel,
+    };
     let (mut flow, sent) = root.send(request).await.unwrap();
     let reader = std::thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -77,6 +85,12 @@ pub(crate) async fn receive(
 ) -> Result<Vec<OsString>, RootError> {
     let received = root.receive(flow_of(bytes), path.as_ref(), meta).await?.await?;
     Ok(received.into_iter().map(|one| one.name).collect())
+}
+
+/// Whether a file has compressed extents.
+pub(crate) fn is_compressed(file: &Path) -> bool {
+    let told = output(program("filefrag").arg("-v").arg(file)).unwrap();
+    String::from_utf8(told).unwrap().contains("encoded")
 }
 
 /// The names in a directory, in order.

@@ -40,7 +40,8 @@ fn after_a_kill_no_more_than_the_interval_comes_again() {
     let (resumed, sent) = amounts(&ended);
     // What was read ahead was not received.
     assert!(resumed + 8 * MIB + 2 * MIB >= there, "{resumed} of {there}");
-    assert!(resumed + sent >= whole - 100 && resumed + sent <= whole, "{resumed} and {sent}");
+    // Version 2 has some bytes more or less.
+    assert!((resumed + sent).abs_diff(whole) < MIB, "{resumed} and {sent} of {whole}");
     assert_eq!(ended.events_of("resume")[0]["resumed_bytes"], resumed);
     let told = ended.events_of("progress").into_iter();
     told.for_each(|event| assert!(event["sent_bytes"].as_u64() <= Some(sent), "{event}"));
@@ -72,6 +73,23 @@ fn it_starts_clean_where_that_is_wanted() {
     let ended = run(pair.args(&["-y", "--json", "--no-resume"])).exits(0);
     assert_eq!(amounts(&ended).0, 0);
     complete(&pair, "large");
+}
+
+/// The streams of the two forms have nothing in common that would be worth to be kept.
+#[test]
+fn what_was_begun_in_another_form_starts_over_by_itself() {
+    require_btrfs!();
+    let pair = Pair::with_compressed(60);
+    let (compressed, not) = ("--compressed-data=auto", "--compressed-data=never");
+    let start = |form| Running::start(pair.args(&[EVERY, "--buffer=0", form]));
+    start(compressed).in_transfer(20 * MIB).kill();
+    let (running, _) = start(not).event("restart");
+    running.in_transfer(20 * MIB).kill();
+    let ended = run(pair.args(&["-y", "--json", EVERY, compressed])).exits(0);
+    let (resumed, sent) = amounts(&ended);
+    assert_eq!(resumed, 0);
+    assert!((30 * MIB..45 * MIB).contains(&sent), "{sent}: half of it, as it is compressed");
+    complete(&pair, "text");
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 
 use btrsync_kernel::{
-    Encoded, Protection, Verity, clone_range, directory_path, enable_verity, encoded_write,
-    inode_path, protection, set_protection,
+    Encoded, FileData, Protection, Verity, clone_range, directory_path, enable_verity,
+    encoded_write, file_data, info, inode_path, protection, set_protection,
 };
 use btrsync_testutil::{LoopFs, btrfs, require_btrfs};
 use rustix::io::Errno;
@@ -32,6 +32,29 @@ fn a_range_is_shared_where_it_is_wanted() {
     let elsewhere = LoopFs::new();
     let there = create(&elsewhere.path().join("to"));
     assert_fails(clone_range(&there, 0, &from, 0, 4096), "FICLONERANGE", Errno::XDEV);
+}
+
+#[test]
+fn the_data_of_files_is_counted_as_long_as_it_is_and_as_it_is_stored() {
+    require_btrfs!();
+    let fs = LoopFs::builder().mount_options("compress-force=zstd").build();
+    let dir = fs.path().join("sub");
+    btrfs::create_subvolume(&dir);
+    let told = |since| file_data(open(&dir), since, || false).unwrap();
+    assert_eq!(told(0), FileData::default());
+    fs::write(dir.join("one"), vec![b'a'; 1 << 20]).unwrap();
+    create(&dir.join("hole")).set_len(1 << 30).unwrap();
+    btrfs::sync(&dir);
+    let one = told(0);
+    assert!(one.length == 1 << 20 && (1..1 << 17).contains(&one.stored), "{one:?}");
+    let before = info(open(&dir)).unwrap().ctransid;
+    fs.remount("compress=no");
+    fs::write(dir.join("two"), vec![b'a'; 1 << 20]).unwrap();
+    btrfs::sync(&dir);
+    let (both, two) = (told(0), told(before));
+    assert_eq!((two.length, two.stored), (1 << 20, 1 << 20));
+    assert_eq!((both.length, both.stored), (2 << 20, one.stored + (1 << 20)));
+    assert!(file_data(open(&dir), 0, || true).unwrap().length < both.length);
 }
 
 /// 8,192 times 'a', as zlib compresses it.

@@ -35,6 +35,7 @@ pub(super) fn estimate(channel: &Arc<Channel>, root: &Fenced, wanted: Wanted) ->
         parent: parent.as_ref(),
         clones: &clones,
         skip: &[],
+        form: wanted.form.into(),
         cancel: &enough,
     };
     let measured = wait(async { Ok(root.root.estimate(request).await) })?;

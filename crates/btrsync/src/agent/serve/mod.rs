@@ -192,8 +192,8 @@ impl Server {
             Request::Partial { root, path } => {
                 lists::partial(channel, &self.root(root, Deed::Receive)?, path)
             }
-            Request::Estimate { root, vols, parent, clones } => {
-                let wanted = streams::Wanted { vols, parent, clones, skip: Vec::new() };
+            Request::Estimate { root, vols, parent, clones, form } => {
+                let wanted = streams::Wanted { vols, parent, clones, skip: Vec::new(), form };
                 measure::estimate(channel, &self.root(root, Deed::Read)?, wanted)
             }
             Request::Enough => Err(Impossible("nothing is being measured").into()),
@@ -206,8 +206,8 @@ impl Server {
             Request::Remove { root, left } => {
                 measure::remove(channel, &self.root(root, Deed::Delete)?, left)
             }
-            Request::Send { root, vols, parent, clones, skip } => {
-                let wanted = streams::Wanted { vols, parent, clones, skip };
+            Request::Send { root, vols, parent, clones, skip, form } => {
+                let wanted = streams::Wanted { vols, parent, clones, skip, form };
                 streams::send(channel, &self.root(root, Deed::Read)?, wanted)
             }
             Request::Receive { root, path, meta } => {

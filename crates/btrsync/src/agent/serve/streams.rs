@@ -9,7 +9,9 @@ use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use super::super::channel::{Broken, Channel, Item};
 use super::super::frame::LONGEST_DATA;
 use super::super::message::{self, Answer, Request};
-use super::super::value::{Begins, Bytes, Counts, Impossible, Meta, Vol, begins, prefixes, vols};
+use super::super::value::{
+    Begins, Bytes, Counts, Form, Impossible, Meta, Vol, begins, prefixes, vols,
+};
 use super::fence::Fenced;
 use super::{Answered, Stop, say, wait};
 use crate::btrfs::Subvolume;
@@ -31,6 +33,7 @@ pub(super) struct Wanted {
     pub(super) parent: Option<Vol>,
     pub(super) clones: Vec<Vol>,
     pub(super) skip: Begins,
+    pub(super) form: Form,
 }
 
 pub(super) fn send(channel: &Arc<Channel>, root: &Fenced, wanted: Wanted) -> Answered<()> {
@@ -43,6 +46,7 @@ pub(super) fn send(channel: &Arc<Channel>, root: &Fenced, wanted: Wanted) -> Ans
         parent: parent.as_ref(),
         clones: &clones,
         skip: &skip,
+        form: wanted.form.into(),
         cancel: channel.gone(),
     };
     let (mut flow, end) = wait(root.root.send(request))?;

@@ -92,6 +92,6 @@ impl From<Options> for RootOptions {
         };
         let Options { readonly, create_recvpath, checkpoint, resume, .. } = options;
         let checkpoints = Checkpoints { every: checkpoint, resume };
-        Self { scope, readonly, create_recvpath, checkpoints }
+        Self { scope, readonly, create_recvpath, checkpoints, ..Self::default() }
     }
 }

@@ -9,6 +9,7 @@ use super::vol::{Vol, vols};
 use super::{Bytes, Impossible};
 use crate::receive::{Partial, Prefix, Received, StreamMeta};
 use crate::send::Busy;
+use crate::sync::root::StreamForm;
 use crate::verify::DigestOptions;
 
 /// A part of a stream: its length and its hash.
@@ -30,6 +31,35 @@ impl TryFrom<Begun> for Prefix {
     fn try_from(begun: Begun) -> Result<Self, Impossible> {
         let hash = begun.hash.0.try_into().map_err(|_| Impossible("a hash of another length"))?;
         Ok(Self { bytes: begun.bytes, hash })
+    }
+}
+
+/// In which form a stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) enum Form {
+    #[default]
+    One,
+    Two,
+    Compressed,
+}
+
+impl From<StreamForm> for Form {
+    fn from(form: StreamForm) -> Self {
+        match form {
+            StreamForm::One => Self::One,
+            StreamForm::Two => Self::Two,
+            StreamForm::Compressed => Self::Compressed,
+        }
+    }
+}
+
+impl From<Form> for StreamForm {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::One => Self::One,
+            Form::Two => Self::Two,
+            Form::Compressed => Self::Compressed,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::error::RootError;
+use super::form::StreamForm;
 use super::leftover::Leftover;
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{Checkpoints, Partial, Prefix, Received, StreamMeta};
@@ -33,6 +34,8 @@ pub struct SendRequest<'a> {
     /// the stream once it has found it to be the same; it then says so in [`Flow::skipped`]. Empty where
     /// it has nothing.
     pub skip: &'a [Option<Prefix>],
+    /// The form that the streams have; where this root cannot send that, the best that it can.
+    pub form: StreamForm,
     /// The switch that ends the flow.
     pub cancel: &'a Cancel,
 }
@@ -83,6 +86,16 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
     /// out what the other side has.
     fn is_remote(&self) -> bool {
         false
+    }
+
+    /// Returns the best form in which this root sends streams.
+    fn sends(&self) -> StreamForm {
+        StreamForm::One
+    }
+
+    /// Returns the best form of the streams that this root receives.
+    fn takes(&self) -> StreamForm {
+        StreamForm::One
     }
 
     /// Returns when streams that this root sends may have clone sources beside their parent.
@@ -247,12 +260,14 @@ pub struct RootOptions {
     pub create_recvpath: bool,
     /// How what is received here can be continued after an interruption.
     pub checkpoints: Checkpoints,
+    /// The best form that streams are sent or received in here.
+    pub form: StreamForm,
 }
 
 impl Default for RootOptions {
     fn default() -> Self {
-        let checkpoints = Checkpoints::default();
-        Self { scope: Scope::All, readonly: true, create_recvpath: false, checkpoints }
+        let (checkpoints, form) = (Checkpoints::default(), StreamForm::Compressed);
+        Self { scope: Scope::All, readonly: true, create_recvpath: false, checkpoints, form }
     }
 }
 

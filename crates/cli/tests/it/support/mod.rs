@@ -13,7 +13,7 @@ mod trace;
 
 pub(crate) use children::signal;
 pub(crate) use ended::{Ended, btrsync, paths, run};
-pub(crate) use pair::{Pair, random_file, snapshot, subvolume};
+pub(crate) use pair::{Pair, random_file, snapshot, subvolume, text_file};
 pub(crate) use pty::Pty;
 pub(crate) use published::{clear, published_are_complete};
 pub(crate) use refuse::{gives_up, refuses};

@@ -38,6 +38,18 @@ impl Pair {
         pair
     }
 
+    /// Makes both, the source compressed and the destination not, with a snapshot `text` with a file of
+    /// `mib` MiB that takes a little more than half of that.
+    #[track_caller]
+    pub(crate) fn with_compressed(mib: usize) -> Self {
+        let room = LoopFs::builder().size_mib(mib as u64 + 200);
+        let pair =
+            Self::of(room.clone().mount_options("compress-force=zstd").build(), room.build());
+        text_file(&subvolume(&pair.origin()).join("text"), mib);
+        pair.take("text");
+        pair
+    }
+
     /// Makes both, with one subvolume `origin` and snapshots of it in `snaps`, each with a small change.
     #[track_caller]
     pub(crate) fn with_snapshots(names: &[&str]) -> Self {
@@ -114,6 +126,19 @@ pub(crate) fn snapshot(origin: &Path, path: &Path) -> PathBuf {
     fs::write(origin.join("file"), path.as_os_str().as_encoded_bytes()).unwrap();
     btrfs::snapshot_ro(origin, path);
     path.to_path_buf()
+}
+
+/// Writes a file that compresses to a little more than half of its size.
+#[track_caller]
+pub(crate) fn text_file(path: &Path, mib: usize) {
+    let mut random = Random::new(mib as u64);
+    let mut file = File::create(path).unwrap();
+    for _ in 0..mib {
+        let digits = random.bytes(1 << 19).into_iter();
+        let text: Vec<u8> =
+            digits.flat_map(|byte| [byte >> 4, byte & 15].map(|digit| b'a' + digit)).collect();
+        file.write_all(&text).unwrap();
+    }
 }
 
 /// Writes a file that cannot be compressed.

@@ -119,8 +119,9 @@ impl RootFactory for Agent {
     ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError> {
         let client = Arc::clone(&self.0);
         let request = Request::Root { path: Bytes::of(path), options: options.into() };
+        let form = options.form;
         on_thread(move || {
-            let (root, below) = AgentRoot::open(client, &request)?;
+            let (root, below) = AgentRoot::open(client, &request, form)?;
             Ok((Arc::new(root) as Arc<dyn BtrfsRoot>, below))
         })
         .await

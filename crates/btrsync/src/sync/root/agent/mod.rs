@@ -18,9 +18,10 @@ use self::digests::FarDigests;
 pub use self::factory::Agent;
 use super::contract::{BtrfsRoot, Completion, SendRequest, Space};
 use super::error::RootError;
+use super::form::StreamForm;
 use super::leftover::Leftover;
 use super::on_thread;
-use crate::agent::{Answer, Bytes, Channel, Client, Request, Vol, begins};
+use crate::agent::{Answer, Bytes, Channel, Client, Feature, Request, Vol, begins};
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{Partial, Received, StreamMeta};
 use crate::sync::Estimate;
@@ -33,6 +34,8 @@ use crate::{Cancel, Flow};
 pub struct AgentRoot {
     far: Far,
     name: String,
+    /// The best form of the streams that are wanted.
+    form: StreamForm,
 }
 
 /// A root of the other side, which is there for as long as its channel.
@@ -49,7 +52,11 @@ impl Far {
 }
 
 impl AgentRoot {
-    fn open(client: Arc<Client>, request: &Request) -> Result<(Self, PathBuf), RootError> {
+    fn open(
+        client: Arc<Client>,
+        request: &Request,
+        form: StreamForm,
+    ) -> Result<(Self, PathBuf), RootError> {
         let channel = client.call(request, client.cancel())?;
         let Answer::Root { name, below } = client.answer(&channel, client.cancel())? else {
             return Err(client.garbled("it does not say which root that is"));
@@ -64,7 +71,12 @@ impl AgentRoot {
             host => format!("{host}:{name}"),
         };
         let far = Far { client, channel: Arc::new(channel) };
-        Ok((Self { far, name }, below))
+        Ok((Self { far, name, form }, below))
+    }
+
+    /// The best form of streams, given what the other side must have for it.
+    fn form_with(&self, feature: Feature) -> StreamForm {
+        if self.far.client.has(feature) { self.form } else { StreamForm::One }
     }
 
     /// Runs blocking work on a thread of its own.
@@ -128,6 +140,14 @@ impl BtrfsRoot for AgentRoot {
         self.done(Request::Sweep { root: self.far.id(), path: Bytes::of(path) }).await
     }
 
+    fn sends(&self) -> StreamForm {
+        self.form_with(Feature::SendsCompressed)
+    }
+
+    fn takes(&self) -> StreamForm {
+        self.form_with(Feature::TakesCompressed)
+    }
+
     fn sends_clones(&self) -> CloneSources {
         CloneSources::Always
     }
@@ -142,6 +162,7 @@ impl BtrfsRoot for AgentRoot {
             vols: request.vols.iter().map(Vol::from).collect(),
             parent: request.parent.map(Vol::from),
             clones: request.clones.iter().map(Vol::from).collect(),
+            form: request.form.into(),
         };
         let enough = request.cancel.clone();
         self.blocking(move |far| measure::estimate(far, &asked, &enough)).await.ok().flatten()
@@ -168,6 +189,7 @@ impl BtrfsRoot for AgentRoot {
             parent: request.parent.map(Vol::from),
             clones: request.clones.iter().map(Vol::from).collect(),
             skip: begins(request.skip),
+            form: request.form.into(),
         };
         let (skip, cancel) = (request.skip.to_vec(), request.cancel.clone());
         self.blocking(move |far| streams::send(far, &asked, &skip, &cancel)).await

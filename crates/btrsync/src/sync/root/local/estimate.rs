@@ -1,31 +1,59 @@
 //! Measures a send stream without reading the data of files: the kernel makes it with the extents in
-//! place of their content, and only their lengths are counted.
+//! place of their content, and only their lengths are counted. How much of that is compressed, the items of
+//! the tree tell.
 
 use std::os::fd::OwnedFd;
 
 use btrsync_kernel as kernel;
-use btrsync_stream::{Command, CommandKind, Frame, FrameReader, HEADER_LEN};
+use btrsync_stream::{Command, CommandKind, Frame, FrameReader, HEADER_LEN, Version};
 
 use super::send::Sending;
 use crate::sync::Estimate;
 use crate::{Cancel, Flow, thread};
 
-/// The most data that one command of the kernel writes, in a stream of version 1.
+/// The most data that one command of the kernel writes, as long as that is not compressed.
 const MOST_WRITTEN: u64 = 48 << 10;
 
 /// By how much a command that writes is shorter without its data than one that tells of an extent: it
-/// has the head of an attribute in place of a whole one with a number.
-const SHORTER: u64 = 8;
+/// has the head of an attribute in place of a whole one with a number. From version 2 on that has no length.
+const fn shorter(version: Version) -> u64 {
+    if version.number() > 1 { 10 } else { 8 }
+}
 
 /// Measures all streams; where the switch is thrown, what was counted so far is a lower bound. Nothing
 /// where the kernel does not make them.
 pub(super) fn measure(sends: Vec<Sending>, cancel: &Cancel) -> Option<Estimate> {
     let streams = sends.len();
+    let stored = stored(&sends, cancel);
     let (writer, flow) = Flow::pipe(cancel).ok()?;
     // It ends with an error when nobody reads any more, and whoever measures need not wait for that.
     drop(thread::run(move || write(&sends, &writer)).ok()?);
-    let estimate = count(FrameReader::new(flow), streams);
+    let estimate = shrunk(count(FrameReader::new(flow), streams), stored);
     (estimate.is_whole || cancel.is_cancelled()).then_some(estimate)
+}
+
+/// What the new data of all streams that keep it compressed amounts to; the stream without data tells only
+/// how long it is when decompressed.
+fn stored(sends: &[Sending], cancel: &Cancel) -> kernel::FileData {
+    let compressed = sends.iter().filter(|sending| sending.options.compressed);
+    let each = compressed.filter_map(|sending| {
+        let parent = sending.options.parent.map(|id| kernel::find(&sending.dir, id));
+        let parent = parent.transpose().ok()?.flatten();
+        let since = parent.map_or(0, |parent| parent.info.ctransid);
+        kernel::file_data(&sending.dir, since, || cancel.is_cancelled()).ok()
+    });
+    each.fold(kernel::FileData::default(), |sum, one| kernel::FileData {
+        length: sum.length.saturating_add(one.length),
+        stored: sum.stored.saturating_add(one.stored),
+    })
+}
+
+/// Takes away what data is shorter for being compressed.
+fn shrunk(estimate: Estimate, by: kernel::FileData) -> Estimate {
+    let share = if by.length > 0 { by.stored as f64 / by.length as f64 } else { 1.0 };
+    let data = (estimate.data as f64 * share) as u64;
+    let bytes = estimate.bytes.saturating_sub(estimate.data.saturating_sub(data));
+    Estimate { bytes, data, ..estimate }
 }
 
 fn write(sends: &[Sending], writer: &OwnedFd) -> kernel::Result<()> {
@@ -51,7 +79,7 @@ fn add(estimate: &mut Estimate, frame: &Frame<'_>) {
     let length = frame.raw().len() as u64;
     let (data, commands) = match Command::decode(frame) {
         Ok(Command::UpdateExtent { size, .. }) => {
-            let each = length.saturating_sub(SHORTER);
+            let each = length.saturating_sub(shorter(frame.version()));
             (size, each.saturating_mul(size.div_ceil(MOST_WRITTEN)))
         }
         _ => (0, length),

@@ -27,6 +27,7 @@ use self::locate::Located;
 use self::lock::Locks;
 use super::contract::{BtrfsRoot, Completion, Look, RootFactory, RootOptions, SendRequest, Space};
 use super::error::RootError;
+use super::form::StreamForm;
 use super::leftover::Leftover;
 use super::{on_thread, start};
 use crate::btrfs::{Forest, Subvolume};
@@ -144,6 +145,14 @@ impl BtrfsRoot for LocalRoot {
         self.blocking(move |shared| directory::occupied(shared, paths)).await
     }
 
+    fn sends(&self) -> StreamForm {
+        self.shared.options.form.min(send::best_form())
+    }
+
+    fn takes(&self) -> StreamForm {
+        self.shared.options.form
+    }
+
     fn sends_clones(&self) -> CloneSources {
         CloneSources::Always
     }
@@ -165,8 +174,9 @@ impl BtrfsRoot for LocalRoot {
     async fn estimate(&self, request: SendRequest<'_>) -> Option<Estimate> {
         let (vols, parent) = (request.vols.to_vec(), request.parent.cloned());
         let (clones, cancel) = (request.clones.to_vec(), request.cancel.clone());
+        let form = request.form.min(self.sends());
         let measured = self.blocking(move |shared| {
-            let sends = send::prepare(shared, &vols, parent, &clones)?;
+            let sends = send::prepare(shared, &vols, parent, &clones, form)?;
             Ok(estimate::measure(sends, &cancel))
         });
         measured.await.ok().flatten()
@@ -182,7 +192,8 @@ impl BtrfsRoot for LocalRoot {
         let vols = request.vols.to_vec();
         let parent = request.parent.cloned();
         let clones = request.clones.to_vec();
-        let sends = on_thread(move || send::prepare(&shared, &vols, parent, &clones)).await?;
+        let form = request.form.min(self.sends());
+        let sends = on_thread(move || send::prepare(&shared, &vols, parent, &clones, form)).await?;
         let (writer, flow) = pipe(request.cancel)?;
         let cancel = request.cancel.clone();
         let paths: Vec<PathBuf> = sends.iter().map(|sending| sending.path.clone()).collect();

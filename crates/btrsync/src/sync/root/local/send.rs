@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use btrsync_kernel as kernel;
 
 use super::super::error::RootError;
+use super::super::form::StreamForm;
 use super::{Shared, open};
 use crate::Cancel;
 use crate::btrfs::Subvolume;
@@ -27,6 +28,7 @@ pub(super) fn prepare(
     vols: &[Subvolume],
     parent: Option<Subvolume>,
     clones: &[Subvolume],
+    form: StreamForm,
 ) -> Result<Vec<Sending>, RootError> {
     if let Some(parent) = &parent {
         check_by_id(shared, parent)?;
@@ -44,6 +46,8 @@ pub(super) fn prepare(
     let options = kernel::SendOptions {
         parent: parent.map(|parent| parent.id),
         clone_sources,
+        version: (form > StreamForm::One).then_some(2),
+        compressed: form == StreamForm::Compressed,
         ..kernel::SendOptions::default()
     };
     vols.iter()
@@ -54,6 +58,14 @@ pub(super) fn prepare(
             Ok(Sending { path, dir, options: options.clone() })
         })
         .collect()
+}
+
+/// Returns the best form that the running kernel sends.
+pub(super) fn best_form() -> StreamForm {
+    match kernel::max_send_version() {
+        0 | 1 => StreamForm::One,
+        _ => StreamForm::Compressed,
+    }
 }
 
 /// Writes the streams one after another; each is complete, with header and end.
