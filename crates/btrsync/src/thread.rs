@@ -15,7 +15,10 @@ pub(crate) fn run<T: Send + 'static>(
 ) -> io::Result<impl Future<Output = io::Result<T>> + Send + 'static> {
     let (sender, receiver) = oneshot::channel();
     let name = "btrsync".to_owned();
+    // What a thread tells belongs to the transfer that it works for.
+    let span = tracing::Span::current();
     Builder::new().name(name).spawn(move || {
+        let _entered = span.entered();
         // Nobody waits for the result of what was dropped.
         let _ = sender.send(work());
     })?;

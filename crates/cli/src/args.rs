@@ -9,6 +9,7 @@ use std::time::Duration;
 use btrsync::sync::root::Pipeline;
 use clap::builder::TypedValueParser;
 use clap::{ArgAction, Parser, ValueHint};
+use tracing_subscriber::filter::Targets;
 
 use crate::amount;
 use crate::data_args::Travel;
@@ -159,6 +160,11 @@ pub(crate) struct Args {
     /// Tell errors only; twice: nothing but the question
     #[arg(short, long, action = ArgAction::Count, help_heading = OUTPUT)]
     pub(crate) quiet: u8,
+
+    /// Log what is done to standard error: a level (error, warn, info, debug, trace) or TARGET=LEVEL, several
+    /// apart by commas, as in btrsync::receive=debug; instead of bars
+    #[arg(long, value_name = "FILTER", value_parser = crate::log::filter, hide_short_help = true, help_heading = OUTPUT)]
+    pub(crate) log_level: Option<Targets>,
 
     /// Tell the progress of each transfer; as bars on a terminal, which shows them anyway
     #[arg(short, long, help_heading = OUTPUT)]

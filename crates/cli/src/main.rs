@@ -15,6 +15,7 @@ mod glob;
 mod help;
 mod invocation;
 mod location;
+mod log;
 mod observe;
 mod places;
 mod prompt;
@@ -41,7 +42,10 @@ fn main() -> std::process::ExitCode {
         Ok(args) => args,
         Err(error) => return usage(&error).into(),
     };
-    invocation::main(&args).into()
+    match log::begin_with(args.log_level.as_ref()) {
+        Ok(()) => invocation::main(&args).into(),
+        Err(failure) => command::fail(&failure).into(),
+    }
 }
 
 /// Prints what clap says: help and version to standard output, mistakes to standard error.

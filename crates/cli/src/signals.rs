@@ -8,6 +8,8 @@ use btrsync::Cancel;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 
+use crate::log::{Priority, is_journal, marked};
+
 /// Whether a signal has come.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interrupted(Arc<AtomicBool>);
@@ -58,5 +60,8 @@ fn handle(signal: i32, flag: &Interrupted, cancel: &Cancel) {
 #[allow(clippy::print_stderr)]
 fn tell(text: &str) {
     use std::io::Write;
-    let _ = writeln!(io::stderr(), "\nbtrsync: {text}");
+    // A bar may stand on the line; the journal has none.
+    let apart = if is_journal() { "" } else { "\n" };
+    let text = marked(Priority::Notice, &format!("{apart}btrsync: {text}\n"));
+    let _ = io::stderr().write_all(text.as_bytes());
 }

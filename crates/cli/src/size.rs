@@ -44,6 +44,17 @@ pub(crate) fn time(time: Duration) -> String {
     }
 }
 
+/// Returns a time for people that look at it while it changes: in two units at most, of the same width.
+pub(crate) fn rough(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        3600..360_000 => format!("{} h {:02}", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
 /// Returns an age for people, in its largest unit.
 pub(crate) fn age(age: Duration) -> String {
     const UNITS: [(u64, &str); 5] =

@@ -119,6 +119,7 @@ impl Client {
         let bytes = message::encode(request)
             .map_err(|what| AgentError::TooMuch { host: shown(&self.host), what: what.0 })?;
         let channel = self.mux.open().map_err(|broken| self.broken(broken))?;
+        tracing::trace!(host = shown(&self.host), ?request, "asks");
         channel.message(&bytes, cancel).map_err(|broken| self.broken(broken))?;
         Ok(channel)
     }

@@ -19,6 +19,7 @@ pub(crate) struct Piped {
 impl Piped {
     /// Starts a command.
     pub(crate) fn start(command: &mut Command, cancel: &Cancel) -> io::Result<Self> {
+        tracing::debug!(?command, "starts");
         let stderr = Words::new()?;
         let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = streams.stderr(stderr.stdio()?).spawn()?;

@@ -13,6 +13,7 @@ use super::kept::{self, Kept};
 use super::meta::{ReceiveOptions, Received, StreamMeta, Watch};
 use super::source::Sources;
 use super::stage::Stage;
+use crate::text::escaped;
 
 /// What came of the streams of an input.
 pub(super) type Ended<'d> = (Vec<Received>, Vec<Rehearsed<'d>>);
@@ -83,7 +84,9 @@ impl<'d, 'a> Receiver<'d, 'a> {
             true => Stage::nameless(self.into, identity.uuid),
             false => Stage::new(self.into, name, identity.uuid)?,
         };
+        tracing::debug!(name = %escaped(&stage.name()), uuid = %identity.uuid, "a stream begins");
         if let Some(kept) = self.kept(origin)? {
+            tracing::info!(bytes = kept.checkpoint.prefix.bytes, "goes on from a checkpoint");
             self.skipping = Some(Skipping::new(stage, kept));
             return self.skip(frame);
         }

@@ -19,6 +19,7 @@ use super::checkpoint::{self, Checkpoint};
 use super::error::ReceiveError;
 use super::kept::{self, Kept};
 use crate::temporary::{self, Unfinished};
+use crate::text::escaped;
 
 /// What a stream says of the subvolume it makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +127,7 @@ impl<'a> Stage<'a> {
             Err(error) if error.is_about_space() => return Ok(false),
             other => other?,
         }
+        tracing::debug!(bytes = checkpoint.prefix.bytes, "a checkpoint is on the disk");
         self.checkpoints.push(at);
         self.remove_checkpoints(1);
         Ok(true)
@@ -219,6 +221,7 @@ impl<'a> Stage<'a> {
             let what = "make durable";
             ReceiveError::Kernel { what, path, source }
         })?;
+        tracing::debug!(name = %escaped(&self.name), "published, and on the disk");
         self.remove_checkpoints(0);
         Ok(std::mem::take(&mut self.name))
     }

@@ -23,7 +23,9 @@ pub(super) fn behind<T: Send>(
     readable: &[File],
     work: impl FnOnce() -> Result<T, ReceiveError> + Send,
 ) -> Result<T, ReceiveError> {
+    let span = tracing::Span::current();
     let walled = || {
+        let _entered = span.enter();
         // Best effort: a kernel that cannot is no reason not to receive.
         let _ = raise(&into.file, readable);
         work()

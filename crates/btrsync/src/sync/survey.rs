@@ -14,6 +14,7 @@ use super::plan::Plan;
 use super::root::{BtrfsRoot, RootError};
 use super::run::{BtrSync, SyncOptions};
 use crate::btrfs::{Diff, Forest, Subvolume};
+use crate::text::escaped;
 
 /// What there is on both sides, and what is to be transferred.
 #[derive(Debug, Clone)]
@@ -75,7 +76,25 @@ impl BtrSync {
             self.ask(&mut survey, questions).await?;
             survey.plan = self.plan_between(&survey.src, &survey.dst, options);
         }
+        self.trace(&survey);
         Ok(survey)
+    }
+
+    fn trace(&self, Survey { src, dst, plan }: &Survey) {
+        let (source, destination) = self.roots();
+        tracing::debug!(
+            source = %escaped(&source.name()),
+            destination = %escaped(&destination.name()),
+            listed = src.iter().count(),
+            listed_there = dst.iter().count(),
+            transfers = plan.steps().count(),
+            "planned"
+        );
+        for step in plan.steps() {
+            let parent = step.parent.as_ref().map(|parent| escaped(&parent.path).to_string());
+            let volume = step.vols.first().map(|vol| escaped(&vol.path).to_string());
+            tracing::debug!(volume, parent, reason = %step.reason, "will be sent");
+        }
     }
 
     /// Asks for what the source's relations depend on, unless nothing is to be sent anyway.

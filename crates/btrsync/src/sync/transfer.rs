@@ -10,12 +10,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use tracing::Instrument;
 
 use super::attempt::{Attempt, gather};
 use super::job::{Done, Job};
 use super::observer::{Observer, Quiet};
 use super::root::{Completion, RootError};
 use crate::btrfs::Subvolume;
+use crate::text::escaped;
 use crate::{Cancel, Counter, Flow, Limit};
 
 /// A transfer did not complete; the reason was told to the observer.
@@ -166,8 +168,19 @@ impl Transfer {
         job: &Job<'_>,
         aside: impl Fn(Counter) -> A,
     ) -> Result<Done, Cancelled> {
+        let first = job.step.vols.first().map(|vol| escaped(&vol.path).to_string());
+        let span = tracing::info_span!("transfer", volume = first);
+        self.attempts(job, aside).instrument(span).await
+    }
+
+    async fn attempts<A: Future<Output = ()>>(
+        &self,
+        job: &Job<'_>,
+        aside: impl Fn(Counter) -> A,
+    ) -> Result<Done, Cancelled> {
         let begin = Instant::now();
         let into = job.step.vols.first().map(|vol| self.directory(vol)).unwrap_or_default();
+        tracing::info!(into = %escaped(&into), reason = %job.step.reason, "begins");
         self.told().report(job, &into);
         let (mut anew, mut cloning) = (false, true);
         let errors = loop {
@@ -175,11 +188,13 @@ impl Transfer {
             let errors = match attempt.run(&aside).await {
                 Ok(done) => {
                     let done = Done { elapsed: begin.elapsed(), ..done };
+                    tracing::info!(bytes = done.bytes, resumed = done.resumed, "done");
                     self.told().report_done(job, &into, done);
                     return Ok(done);
                 }
                 Err(errors) => errors,
             };
+            errors.iter().for_each(|error| tracing::debug!(%error, "an end failed"));
             let unclonable = errors.iter().find(|error| error.is_of_clone(&job.step.clones));
             if let Some(error) = unclonable.filter(|_| cloning) {
                 self.told().report_without_clones(job, error);

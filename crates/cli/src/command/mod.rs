@@ -28,6 +28,7 @@ use crate::advice::Failure;
 use crate::args::Args;
 use crate::exit::Exit;
 use crate::help;
+use crate::log::{self, Priority, marked};
 use crate::signals::{self, Interrupted};
 
 /// A word in the place of the first SOURCE.
@@ -74,7 +75,10 @@ fn parsed<A: Parser>(args: Vec<OsString>, main: fn(&A) -> Exit) -> Exit {
     let parsed = crate::ends::parse(command, line.collect());
     let parsed = parsed.and_then(|found| A::from_arg_matches(&found));
     match parsed {
-        Ok(args) => main(&args),
+        Ok(args) => match log::begin() {
+            Ok(()) => main(&args),
+            Err(failure) => fail(&failure),
+        },
         Err(error) => crate::usage(&error),
     }
 }
@@ -96,12 +100,12 @@ fn named(command: Command) -> Command {
 }
 
 /// Tells a failure to people, and returns its exit code.
-fn fail(failure: &Failure) -> Exit {
+pub(crate) fn fail(failure: &Failure) -> Exit {
     let mut text = format!("btrsync: {}\n", failure.message);
     if let Some(hint) = &failure.hint {
         text.push_str(&format!("  what next: {hint}\n"));
     }
-    tell(&text);
+    tell(&marked(Priority::Error, &text));
     failure.exit
 }
 

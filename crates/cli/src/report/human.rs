@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use btrsync::sync::root::RootError;
@@ -12,11 +12,13 @@ use btrsync::text::escaped;
 
 use super::bars::Bars;
 use super::verdict;
-use super::{Preview, Report, Summary, waiting, write_line};
+use super::{Preview, Report, Summary, count, preview, waiting, write_line};
 use crate::advice::Failure;
 use crate::args::{Args, Mode};
 use crate::checking::{Checked, Found};
 use crate::exit::Exit;
+use crate::log::{self, Priority, marked};
+use crate::screen::{Screen, cut};
 use crate::size;
 
 /// How progress is shown.
@@ -34,6 +36,8 @@ pub(super) struct Human {
     /// Whether standard output is for something else.
     aside: bool,
     progress: Progress,
+    /// Whether the bars stand under a preview, which has said of each transfer what it is.
+    is_known: AtomicBool,
     /// Of the source that is sent from.
     estimates: Mutex<Estimates>,
     cut_off: AtomicBool,
@@ -43,7 +47,7 @@ impl Human {
     pub(super) fn new(args: &Args) -> Self {
         let progress = if args.quiet > 0 {
             Progress::None
-        } else if io::stderr().is_terminal() {
+        } else if io::stderr().is_terminal() && !log::is_on() {
             Progress::Bars(Bars::default())
         } else if args.progress {
             Progress::Lines { begin: Instant::now(), period: args.progress_period }
@@ -57,6 +61,7 @@ impl Human {
             parallel,
             aside,
             progress,
+            is_known: AtomicBool::default(),
             estimates: Mutex::default(),
             cut_off: AtomicBool::default(),
         }
@@ -74,8 +79,9 @@ impl Human {
         if self.aside { Box::new(io::stderr()) } else { Box::new(io::stdout()) }
     }
 
-    fn complain(&self, line: &str) {
+    fn complain(&self, priority: Priority, line: &str) {
         if self.quiet < 2 {
+            let line = marked(priority, line);
             self.beside_bars(|| write_line(io::stderr(), line, &self.cut_off));
         }
     }
@@ -87,13 +93,38 @@ impl Human {
         }
     }
 
+    /// A name that leaves room for what became of it.
+    fn shortened(&self, name: String) -> String {
+        const REST: usize = 40;
+        match self.screen().width {
+            Some(columns) => cut(&name, columns.saturating_sub(REST)),
+            None => name,
+        }
+    }
+
+    fn estimates(&self) -> MutexGuard<'_, Estimates> {
+        self.estimates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn estimate(&self, step: &Step) -> Option<Estimate> {
-        self.estimates.lock().unwrap_or_else(PoisonError::into_inner).of(step)
+        self.estimates().of(step)
+    }
+
+    /// What [`out`](Self::out) is.
+    fn screen(&self) -> Screen {
+        if self.aside { Screen::stderr() } else { Screen::stdout(None) }
+    }
+
+    fn table(&self, preview: &Preview<'_>) {
+        let screen = self.screen();
+        if self.verbose || screen.width.is_none() {
+            return preview.steps.iter().for_each(|(step, into)| self.step(step, into));
+        }
+        preview::table(preview, &screen).iter().for_each(|line| self.say(line));
     }
 
     fn step(&self, step: &Step, into: &Path) {
-        // Of a batch, only the whole is known.
-        let estimate = self.estimate(step).filter(|_| step.vols.len() == 1);
+        let estimate = preview::size_of(step, &self.estimates());
         let estimate = estimate.map(|known| format!(", {}", size::estimate(known)));
         let estimate = estimate.unwrap_or_default();
         for vol in &step.vols {
@@ -130,7 +161,11 @@ fn names(step: &Step) -> String {
 
 impl Report for Human {
     fn preview(&self, preview: &Preview<'_>) {
-        *self.estimates.lock().unwrap_or_else(PoisonError::into_inner) = preview.estimates.clone();
+        *self.estimates() = preview.estimates.clone();
+        if let Progress::Bars(bars) = &self.progress {
+            bars.expect(preview.steps.len(), preview.total);
+            self.is_known.store(preview.mode == Mode::Ask, Ordering::Relaxed);
+        }
         if preview.mode != Mode::Go {
             self.say(&format!("At source {}", preview.source));
         }
@@ -142,24 +177,20 @@ impl Report for Human {
         }
         if preview.mode != Mode::Go {
             self.say("About to sync the following subvolumes:");
-            preview.steps.iter().for_each(|(step, into)| self.step(step, into));
-            if let Some(total) = preview.total {
-                let free = preview.space.map(|space| size::bytes(space.free));
-                let free = free.map(|free| format!("; {free} are free there")).unwrap_or_default();
-                self.say(&format!("In all {}{free}", size::estimate(total)));
-            }
+            self.table(preview);
+            preview::total(preview).iter().for_each(|line| self.say(line));
         }
     }
 
     fn note(&self, text: &str) {
         if self.quiet == 0 {
-            self.complain(&format!("btrsync: note: {text}"));
+            self.complain(Priority::Notice, &format!("btrsync: note: {text}"));
         }
     }
 
     fn warn(&self, _: &Path, text: &str, hint: &str) {
-        self.complain(&format!("btrsync: warning: {text}"));
-        self.complain(&format!("  what next: {hint}"));
+        self.complain(Priority::Warning, &format!("btrsync: warning: {text}"));
+        self.complain(Priority::Warning, &format!("  what next: {hint}"));
     }
 
     fn question(&self) -> Box<dyn Write> {
@@ -175,9 +206,11 @@ impl Report for Human {
     }
 
     fn begin(&self, job: &Job<'_>, into: &Path) {
-        self.step(job.step, into);
+        if !self.is_known.load(Ordering::Relaxed) {
+            self.step(job.step, into);
+        }
         if let Progress::Bars(bars) = &self.progress {
-            bars.begin(job.step, names(job.step), self.estimate(job.step));
+            bars.begin(job.step, &names(job.step), self.estimate(job.step));
         }
     }
 
@@ -199,6 +232,9 @@ impl Report for Human {
     }
 
     fn resumed(&self, job: &Job<'_>, bytes: u64) {
+        if let Progress::Bars(bars) = &self.progress {
+            bars.resumed(job.step, bytes);
+        }
         self.say(&format!(
             "{}: goes on where it was interrupted, with {} there",
             names(job.step),
@@ -207,6 +243,9 @@ impl Report for Human {
     }
 
     fn restarted(&self, job: &Job<'_>) {
+        if let Progress::Bars(bars) = &self.progress {
+            bars.restarted(job.step, self.estimate(job.step));
+        }
         self.say(&format!(
             "{}: starts over; its stream does not begin like the one that was interrupted",
             names(job.step)
@@ -221,14 +260,18 @@ impl Report for Human {
 
     fn without_clones(&self, job: &Job<'_>, error: &RootError) {
         let names = names(job.step);
-        self.complain(&format!("btrsync: warning: {names}: starts over without clones: {error}"));
+        self.complain(
+            Priority::Warning,
+            &format!("btrsync: warning: {names}: starts over without clones: {error}"),
+        );
     }
 
     fn done(&self, job: &Job<'_>, _: &Path, done: Done) {
         if let Progress::Bars(bars) = &self.progress {
-            bars.end(job.step);
+            bars.end(job.step, done.bytes);
         }
-        let which = if self.parallel { names(job.step) } else { String::new() };
+        let is_alone = !self.parallel && !self.is_known.load(Ordering::Relaxed);
+        let which = if is_alone { String::new() } else { self.shortened(names(job.step)) };
         let time = size::time(done.elapsed);
         let amount = format!("{} in {time}{}", size::bytes(done.bytes), before(done.resumed));
         self.say(&format!("{which} - Done ({amount})"));
@@ -238,18 +281,20 @@ impl Report for Human {
         let lines = verdict::lines(checked);
         match checked.found {
             Found::Equal => lines.iter().for_each(|line| self.say(line)),
-            _ => lines.iter().for_each(|line| self.complain(&format!("btrsync: {line}"))),
+            _ => lines
+                .iter()
+                .for_each(|line| self.complain(Priority::Error, &format!("btrsync: {line}"))),
         }
     }
 
     fn failure(&self, failure: &Failure, job: Option<&Job<'_>>) {
         if let (Progress::Bars(bars), Some(job)) = (&self.progress, job) {
-            bars.end(job.step);
+            bars.end(job.step, 0);
         }
         let about = job.map(|job| format!("{}: ", names(job.step))).unwrap_or_default();
-        self.complain(&format!("btrsync: {about}{}", failure.message));
+        self.complain(Priority::Error, &format!("btrsync: {about}{}", failure.message));
         if let Some(hint) = &failure.hint {
-            self.complain(&format!("  what next: {hint}"));
+            self.complain(Priority::Error, &format!("  what next: {hint}"));
         }
     }
 
@@ -258,14 +303,18 @@ impl Report for Human {
     }
 
     fn summary(&self, summary: &Summary, exit: Exit) {
+        if let Progress::Bars(bars) = &self.progress {
+            bars.close();
+        }
         if summary.done + summary.failed + summary.left == 0 {
             return;
         }
         let sent = format!(
-            "{} sent, {} in {}{}",
+            "{} sent, {} in {} ({}){}",
             count(summary.subvolumes),
             size::bytes(summary.bytes),
             size::time(summary.elapsed),
+            size::rate(summary.bytes, summary.elapsed),
             before(summary.resumed)
         );
         let rest = match exit {
@@ -284,12 +333,5 @@ fn before(resumed: u64) -> String {
     match resumed {
         0 => String::new(),
         bytes => format!(", {} before", size::bytes(bytes)),
-    }
-}
-
-fn count(subvolumes: usize) -> String {
-    match subvolumes {
-        1 => "1 subvolume".to_owned(),
-        n => format!("{n} subvolumes"),
     }
 }

@@ -18,6 +18,7 @@ use crate::advice::Failure;
 use crate::args::Args;
 use crate::checking::Checked;
 use crate::exit::Exit;
+use crate::log::{Priority, marked};
 
 /// Tells programs.
 pub(super) struct Json {
@@ -214,7 +215,8 @@ impl Report for Json {
         object.insert("hint".into(), failure.hint.clone().into());
         self.write(&object.into());
         if self.quiet < 2 {
-            let _ = writeln!(io::stderr(), "btrsync: {}", failure.message);
+            let text = format!("btrsync: {}\n", failure.message);
+            let _ = io::stderr().write_all(marked(Priority::Error, &text).as_bytes());
         }
     }
 

@@ -3,6 +3,7 @@
 mod bars;
 mod human;
 mod json;
+mod preview;
 pub(crate) mod verdict;
 
 use std::io::Write;
@@ -150,6 +151,13 @@ pub(crate) fn waiting(busy: Busy) -> String {
     let next = crate::size::time(busy.pause);
     let longest = Busy::LONGEST.as_secs();
     format!("{busy}; trying again in {next}, and for {longest} s in all (attempt {})", busy.attempt)
+}
+
+fn count(subvolumes: usize) -> String {
+    match subvolumes {
+        1 => "1 subvolume".to_owned(),
+        n => format!("{n} subvolumes"),
+    }
 }
 
 /// Whether a step sends a difference or everything.

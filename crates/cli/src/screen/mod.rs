@@ -1,10 +1,11 @@
-//! What standard output is: how wide, and whether it shows colours.
+//! What is written to: how wide, and whether it shows colours.
 
 mod table;
 
 pub(crate) use table::{Cell, Table, cut, width};
 
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 
 /// What is written to.
 #[derive(Debug, Clone, Copy)]
@@ -29,14 +30,23 @@ pub(crate) enum Paint {
 impl Screen {
     /// Standard output, in as many columns as are wanted, or as its terminal has.
     pub(crate) fn stdout(wanted: Option<usize>) -> Self {
+        Self::of(&io::stdout(), wanted)
+    }
+
+    /// Standard error.
+    pub(crate) fn stderr() -> Self {
+        Self::of(&io::stderr(), None)
+    }
+
+    fn of(to: &(impl IsTerminal + AsFd), wanted: Option<usize>) -> Self {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let terminal = io::stdout().is_terminal();
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let columns = || {
-            let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+            let size = rustix::termios::tcgetwinsize(to).ok()?;
             Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
         };
-        Self { width: wanted.or_else(columns), colours: terminal && !dumb && !is_set("NO_COLOR") }
+        let colours = to.is_terminal() && !dumb && !is_set("NO_COLOR");
+        Self { width: wanted.or_else(columns), colours }
     }
 
     /// A file.

@@ -18,6 +18,8 @@ pub(crate) struct Cell {
     pub(crate) paint: Paint,
     /// Whether it loses its end where it is too long, as a sentence does.
     is_sentence: bool,
+    /// Whether it stands at the right edge of its column, as a number does.
+    is_right: bool,
 }
 
 impl Cell {
@@ -27,6 +29,10 @@ impl Cell {
 
     pub(crate) fn sentence(text: impl Into<String>) -> Self {
         Self { is_sentence: true, ..Self::new(text) }
+    }
+
+    pub(crate) fn right(self) -> Self {
+        Self { is_right: true, ..self }
     }
 
     pub(crate) fn paint(self, paint: Paint) -> Self {
@@ -80,12 +86,15 @@ fn line(row: &[Cell], widths: &[usize], screen: &Screen) -> String {
     let (mut line, mut blank) = (String::new(), 0);
     for (cell, columns) in row.iter().zip(widths) {
         let shown = cell.shown(*columns, screen);
+        let rest = columns.saturating_sub(cell.width().min(*columns));
+        let (before, behind) = if cell.is_right { (rest, 0) } else { (0, rest) };
+        blank += before;
         if !shown.is_empty() {
             line.extend(std::iter::repeat_n(' ', blank));
             blank = 0;
             line.push_str(&shown);
         }
-        blank += columns.saturating_sub(cell.width().min(*columns)) + GAP;
+        blank += behind + GAP;
     }
     line
 }
@@ -172,6 +181,13 @@ mod tests {
             let lines = table.lines(&Screen { width: Some(columns), ..PLAIN });
             assert!(lines.iter().all(|line| width(line) <= columns), "{columns}: {lines:#?}");
         }
+    }
+
+    #[test]
+    fn numbers_stand_at_the_right() {
+        let row = |size: &str| vec![Cell::new("a"), Cell::new(size).right(), Cell::new("x")];
+        let table = Table { head: vec!["NAME", "N", ""], rows: vec![row("10"), row("7"), row("")] };
+        assert_eq!(table.lines(&PLAIN), ["NAME  N", "a     10  x", "a      7  x", "a         x"]);
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn the_parent_at_the_source_is_made_writable() {
     let pair = Pair::with_snapshots(&["1", "2"]);
     run(pair.args(&["-y", "-i", "1"])).exits(0);
     let before = State::of(pair.dst.path());
-    let waiting = Pty::start(pair.args(&[])).shows("snaps/2\tincr").shows("Proceed?");
+    let waiting = Pty::start(pair.args(&[])).shows("snaps/2    incr").shows("Proceed?");
     btrfs::set_ro(&pair.snaps().join("1"), false);
     fs::write(pair.snaps().join("1/file"), "changed").unwrap();
     let (code, text) = waiting.types("y\n").end();
@@ -121,7 +121,7 @@ fn the_parent_at_the_destination_is_changed() {
         let pair = Pair::with_snapshots(&["1", "2"]);
         fs::write(pair.origin().join("more"), "more").unwrap();
         run(pair.args(&["-y", "-i", "1"])).exits(0);
-        let waiting = Pty::start(pair.args(&[])).shows("snaps/2\tincr").shows("Proceed?");
+        let waiting = Pty::start(pair.args(&[])).shows("snaps/2    incr").shows("Proceed?");
         let copy = pair.backup().join("1");
         btrfs::set_ro(&copy, false);
         fs::write(copy.join("planted"), "planted").unwrap();
@@ -140,7 +140,7 @@ fn the_parent_at_the_destination_is_deleted() {
     require_tool!("script");
     let pair = Pair::with_snapshots(&["1", "2"]);
     run(pair.args(&["-y", "-i", "1"])).exits(0);
-    let waiting = Pty::start(pair.args(&[])).shows("snaps/2\tincr").shows("Proceed?");
+    let waiting = Pty::start(pair.args(&[])).shows("snaps/2    incr").shows("Proceed?");
     btrfs::delete(&pair.backup().join("1"));
     subvolume(&pair.dst.path().join("other"));
     let (code, text) = waiting.types("y\n").end();

@@ -130,7 +130,7 @@ fn people_see_it_before_they_are_asked() {
     let pair = Pair::with_large(3);
     let (code, text) = Pty::start(pair.args(&[])).shows("Proceed?").types("n\n").end();
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("snaps), ~3.0 MiB") || text.contains("), ~3.0 MiB"), "{text}");
+    assert!(text.contains("snaps/large  full  ~3.0 MiB  backup"), "{text}");
     assert!(text.contains("In all ~3.0 MiB"), "{text}");
 }
 

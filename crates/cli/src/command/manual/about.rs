@@ -57,7 +57,14 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
          ssh does SSH_AUTH_SOCK; btrsync itself is told what to do by its arguments alone.",
     ),
     (
-        "NO_COLOR, TERM",
-        "btrsync list and btrsync tree show no colours where NO_COLOR is set to anything, or TERM is dumb.",
+        "BTRSYNC_LOG",
+        "What is logged to standard error: a level (error, warn, info, debug, trace) or TARGET=LEVEL, several apart by \
+         commas, as in btrsync::receive=debug. The option --log-level goes before.",
     ),
+    (
+        "JOURNAL_STREAM",
+        "Set by systemd. Where it says that standard error is the journal, each line there begins with its priority, as \
+         in sd-daemon(3).",
+    ),
+    ("NO_COLOR, TERM", "There are no colours where NO_COLOR is set to anything, or TERM is dumb."),
 ];

@@ -56,7 +56,11 @@ impl Pty {
             "stty cols {columns} rows 40; set -m; {variables} '{binary}' {args} {redirection}; exit $?"
         );
         let mut script = program("script");
-        script.args(["-qec", &line, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm");
+        script
+            .args(["-qec", &line, "/dev/null"])
+            .env("SHELL", "/bin/sh")
+            .env("TERM", "xterm")
+            .env("NO_COLOR", "1");
         let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         Self { child, input, output: forward(output), seen: String::new() }

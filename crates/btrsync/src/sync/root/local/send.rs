@@ -12,6 +12,7 @@ use super::{Shared, open};
 use crate::Cancel;
 use crate::btrfs::Subvolume;
 use crate::send::{Busy, is_busy, patiently};
+use crate::text::escaped;
 
 /// One stream to make.
 #[derive(Debug)]
@@ -76,6 +77,8 @@ pub(super) fn run(
     told: impl Fn(Busy),
 ) -> Result<(), RootError> {
     for sending in sends {
+        let (path, options) = (escaped(&sending.path), &sending.options);
+        tracing::debug!(%path, parent = options.parent, clones = ?options.clone_sources, "sends");
         let sent = patiently(&sending.dir, writer, &sending.options, cancel, &told);
         sent.map_err(|source| match is_busy(source.raw_os_error()) {
             true if cancel.is_cancelled() => RootError::Cancelled,

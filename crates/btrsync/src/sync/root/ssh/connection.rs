@@ -62,7 +62,17 @@ impl Connection {
         let mut way = self.ways[usize::from(sudo)].lock().unwrap_or_else(PoisonError::into_inner);
         match &*way {
             Some(way) => Ok(way.clone()),
-            None => Ok(way.insert(self.find(sudo, options)?).clone()),
+            None => {
+                let found = self.find(sudo, options)?;
+                let host = options.host.as_str();
+                match &found {
+                    Way::Agent(_) => tracing::info!(host, sudo, "a btrsync answers"),
+                    Way::Commands(_, why) => {
+                        tracing::info!(host, sudo, why, "btrfs-progs do the work");
+                    }
+                }
+                Ok(way.insert(found).clone())
+            }
         }
     }
 
