@@ -47,7 +47,9 @@ requests! {
     SubvolSetFlags: BTRFS_IOC_SUBVOL_SETFLAGS(u64);
     SetReceived: BTRFS_IOC_SET_RECEIVED_SUBVOL(raw::btrfs_ioctl_received_subvol_args);
     GetSubvolInfo: BTRFS_IOC_GET_SUBVOL_INFO(raw::btrfs_ioctl_get_subvol_info_args);
+    GetSubvolRootref: BTRFS_IOC_GET_SUBVOL_ROOTREF(raw::btrfs_ioctl_get_subvol_rootref_args);
     InoLookup: BTRFS_IOC_INO_LOOKUP(raw::btrfs_ioctl_ino_lookup_args);
+    InoLookupUser: BTRFS_IOC_INO_LOOKUP_USER(raw::btrfs_ioctl_ino_lookup_user_args);
     Send: BTRFS_IOC_SEND(raw::btrfs_ioctl_send_args);
     GetFsInfo: BTRFS_IOC_FS_INFO(raw::btrfs_ioctl_fs_info_args);
     CloneRange: FICLONERANGE(raw::file_clone_range);

@@ -8,7 +8,8 @@ use std::thread;
 
 use btrsync_kernel::{
     SendOptions, create, delete, find, fs_info, info, is_btrfs, is_read_only, is_subvolume, list,
-    lookup_received_uuid, lookup_uuid, path_of, send, set_read_only, snapshot, sync,
+    list_reachable, lookup_received_uuid, lookup_uuid, path_of, send, set_read_only, snapshot,
+    sync,
 };
 use btrsync_testutil::{LoopFs, btrfs, require_btrfs};
 use rustix::fs::{Gid, Uid};
@@ -116,4 +117,59 @@ fn ones_own_subvolumes_are_made_and_deleted_without_rights() {
     };
     as_nobody(made);
     assert!(list_below(fs.path()).is_empty());
+}
+
+#[test]
+fn what_can_be_reached_is_listed_without_rights_and_nothing_else() {
+    require_btrfs!();
+    let fs = filesystem();
+    let at = |path: &str| fs.path().join(path);
+    for path in ["origin/nested", "origin/nested/deeper", "closed"] {
+        btrfs::create_subvolume(&at(path));
+    }
+    for path in ["dir", "secret", "dir/a\nb"] {
+        fs::create_dir(at(path)).unwrap();
+    }
+    for path in ["dir/a\nb/inside", "secret/hidden"] {
+        btrfs::create_subvolume(&at(path));
+    }
+    for path in ["closed", "secret"] {
+        fs::set_permissions(at(path), Permissions::from_mode(0o700)).unwrap();
+    }
+    btrfs::sync(fs.path());
+    let all = list_below(fs.path());
+    let top = open(fs.path());
+    let reached = |paths: &[&str]| {
+        let found = list_reachable(&top).unwrap();
+        let (first, rest) = found.split_first().unwrap();
+        assert_eq!((first.path.as_os_str().len(), first.info.id), (0, 5));
+        let mut names: Vec<_> = rest.iter().map(|vol| vol.path.to_str().unwrap()).collect();
+        names.sort_unstable();
+        assert_eq!(names, paths);
+        // What is told of each is the same.
+        rest.iter().for_each(|vol| assert!(all.contains(vol), "{vol:?}"));
+    };
+    as_nobody(|| {
+        reached(&[
+            "dir/a\nb/inside",
+            "origin",
+            "origin/nested",
+            "origin/nested/deeper",
+            "snapshot",
+        ]);
+    });
+    assert_eq!(list_reachable(&top).unwrap().len(), all.len() + 1);
+    let below = open(&at("origin"));
+    assert_eq!(list_reachable(&below).unwrap().len(), 3);
+    assert_fails(list_reachable(open("/proc".as_ref())), "BTRFS_IOC_GET_SUBVOL_INFO", Errno::NOTTY);
+}
+
+#[test]
+fn more_than_fit_into_one_answer_are_reached() {
+    require_btrfs!();
+    let fs = LoopFs::new();
+    let top = open(fs.path());
+    let names: Vec<String> = (0..300).map(|number| format!("{number:03}")).collect();
+    names.iter().for_each(|name| create(&top, name.as_ref()).unwrap());
+    as_nobody(|| assert_eq!(list_reachable(&top).unwrap().len(), 301));
 }
