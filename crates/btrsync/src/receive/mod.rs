@@ -25,6 +25,7 @@ mod meta;
 mod node;
 mod prefix;
 mod receiver;
+mod rights;
 mod root;
 mod source;
 mod stage;
@@ -111,6 +112,7 @@ fn run<'a>(
     watch: &mut dyn Watch,
     rehearsal: bool,
 ) -> Result<Ended<'a>, ReceiveError> {
+    rights::check(into)?;
     let elsewhere = Sources::new(into, &meta.sources).announced_elsewhere();
     wall::behind(into, &elsewhere, || {
         let mut frames = match options.terminate_on_end {
