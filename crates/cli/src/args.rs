@@ -46,6 +46,7 @@ Other commands, each with its own --help (a SOURCE of that name is written ./sen
   btrsync inspect    show what a stream holds
   btrsync verify     compare copies in full with their sources
   btrsync clean      remove what interrupted runs have left
+  btrsync doctor     check both sides, and say what to do
   btrsync serve      the other end of a connection, also for keys that can do only one thing
   btrsync manual     write man pages and completions
   btrsync list       list the subvolumes at a location

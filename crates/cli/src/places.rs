@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use btrsync::Cancel;
 use btrsync::sync::root::{
-    Btrsync, Kind, Look, RootFactory, Ssh, SshAddress, SshOptions, Sudo, Worker, file::StreamFile,
-    local::Local,
+    Btrsync, Kind, Look, RootFactory, Ssh, SshAddress, SshOptions, Sudo, Worker,
+    file::StreamFile,
+    local::{Local, Reachable},
 };
 
 use crate::advice::Failure;
@@ -87,6 +88,8 @@ pub(crate) struct Places<'a> {
     /// What it costs that a machine has no btrsync, said once for each.
     costs: Mutex<BTreeSet<String>>,
     sudo: Arc<Sudo>,
+    /// For who only looks.
+    reachable: Option<Reachable>,
 }
 
 impl<'a> Places<'a> {
@@ -98,7 +101,32 @@ impl<'a> Places<'a> {
             Err(_) => sudo,
         });
         let (connections, costs) = Default::default();
-        Self { machines, cancel: cancel.clone(), connections, costs, sudo }
+        Self { machines, cancel: cancel.clone(), connections, costs, sudo, reachable: None }
+    }
+
+    /// Finds what can look at a place, without looking. Which side that is may not be known; then what any of the
+    /// options for a side says holds.
+    pub(crate) async fn reach(
+        &self,
+        argument: &OsStr,
+        side: Side,
+        either: bool,
+    ) -> Result<(Arc<dyn RootFactory>, PathBuf), Failure> {
+        let any = || self.sudo(Side::Source) || self.sudo(Side::Destination);
+        let sudo = if either { any() } else { self.sudo(side) };
+        match location::parse(argument)? {
+            Location::Here(path) => Ok((self.here(sudo), path)),
+            Location::There(SshAddress { options, path }) => {
+                let ssh = self.connection(&self.machines.ssh(options)).await;
+                let factory = if sudo { ssh.with_sudo().await? } else { ssh };
+                Ok((Arc::new(factory), path))
+            }
+        }
+    }
+
+    /// Whether a side works with sudo.
+    pub(crate) fn sudo(&self, side: Side) -> bool {
+        self.machines.sudo(side)
     }
 
     /// Finds the place that an argument names, and looks what is there.
@@ -144,12 +172,28 @@ impl<'a> Places<'a> {
         costs.iter().cloned().collect()
     }
 
-    fn here(&self, sudo: bool) -> Arc<dyn RootFactory> {
+    /// What looks at this machine.
+    pub(crate) fn here(&self, sudo: bool) -> Arc<dyn RootFactory> {
         // Whoever is root already needs nobody's leave.
-        match sudo && !rustix::process::geteuid().is_root() {
-            true => self.sudo.clone(),
-            false => Arc::new(Local),
+        match (sudo && !rustix::process::geteuid().is_root(), &self.reachable) {
+            (true, _) => self.sudo.clone(),
+            (false, None) => Arc::new(Local),
+            (false, Some(reachable)) => Arc::new(reachable.clone()),
         }
+    }
+
+    /// Lets places of this machine show what can be reached where the user may not see all; for who changes
+    /// nothing.
+    pub(crate) fn only_looking(self) -> Self {
+        Self { reachable: Some(Reachable::default()), ..self }
+    }
+
+    /// Returns what there is to say of what was listed.
+    pub(crate) fn unseen(&self) -> Option<&'static str> {
+        let needed = self.reachable.as_ref().is_some_and(Reachable::was_needed);
+        needed.then_some(
+            "without root (CAP_SYS_ADMIN) only what this user can reach is seen; --sudo shows all",
+        )
     }
 
     async fn connection(&self, options: &SshOptions) -> Ssh {

@@ -98,6 +98,17 @@ impl Client {
         self.theirs.program.chars().filter(char::is_ascii_graphic).take(40).collect()
     }
 
+    /// Returns the version of the protocol there.
+    pub(crate) fn protocol(&self) -> String {
+        format!("{}.{}", self.theirs.major, self.theirs.minor)
+    }
+
+    /// Returns all that the other side allows, where that is not everything.
+    pub(crate) fn allowed(&self) -> Option<Vec<String>> {
+        let clean = |word: &String| word.chars().filter(char::is_ascii_graphic).take(40).collect();
+        self.theirs.allowed.as_ref().map(|words| words.iter().take(16).map(clean).collect())
+    }
+
     /// Whether the other side has something beyond what its version says.
     pub(crate) fn has(&self, feature: Feature) -> bool {
         self.theirs.has(feature)

@@ -32,22 +32,25 @@ pub(crate) enum Feature {
     SendsCompressed,
     /// It takes such streams.
     TakesCompressed,
+    /// It answers `Examine`.
+    Examines,
 }
 
 impl Feature {
-    const ALL: [Self; 2] = [Self::SendsCompressed, Self::TakesCompressed];
+    const ALL: [Self; 3] = [Self::SendsCompressed, Self::TakesCompressed, Self::Examines];
 
     fn word(self) -> &'static str {
         match self {
             Self::SendsCompressed => "sends-compressed",
             Self::TakesCompressed => "takes-compressed",
+            Self::Examines => "examine",
         }
     }
 
     fn is_ours(self) -> bool {
         match self {
             Self::SendsCompressed => kernel::max_send_version() > 1,
-            Self::TakesCompressed => true,
+            Self::TakesCompressed | Self::Examines => true,
         }
     }
 

@@ -12,6 +12,7 @@ use super::value::{
     Arrived, Begins, Bytes, Counts, Form, Impossible, Left, Measured, Meta, Options, Part, Room,
     Seen, Vol, Waiting,
 };
+use crate::sync::root::Facts;
 
 /// The first message of each side.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -38,6 +39,10 @@ pub(crate) enum Request {
     /// What stands at a path?
     Look {
         path: Bytes,
+    },
+    /// What is known of the machine, and of a place on it? For those that have the word `examine`.
+    Examine {
+        path: Option<Bytes>,
     },
     /// Makes a root, which lives as long as the channel, and is named by its number.
     Root {
@@ -142,6 +147,7 @@ pub(crate) enum Answer {
         skipped: Begins,
     },
     Seen(Seen),
+    Facts(Box<Facts>),
     Root {
         name: String,
         below: Bytes,

@@ -97,8 +97,8 @@ fn holder(dir: &File) -> Option<i32> {
     holders.find(|pid| has_open(*pid, wanted))
 }
 
-/// Whether a process has a file open, as far as its descriptors can be looked at.
-fn has_open(pid: i32, wanted: (u64, u64)) -> bool {
+/// Whether a process has a file, by device and inode, open, as far as its descriptors can be looked at.
+pub(crate) fn has_open(pid: i32, wanted: (u64, u64)) -> bool {
     let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"));
     let mut open = descriptors.into_iter().flatten().flatten().filter_map(|entry| {
         let metadata = std::fs::metadata(entry.path()).ok()?;

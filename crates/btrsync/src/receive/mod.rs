@@ -42,7 +42,7 @@ pub use self::apply_error::ApplyError;
 pub(crate) use self::begin::Begin;
 pub use self::decode::DecodeError;
 pub use self::directory::Directory;
-pub(crate) use self::directory::Lock;
+pub(crate) use self::directory::{Lock, has_open};
 pub use self::error::ReceiveError;
 pub(crate) use self::kept::{is_unfinished, partial, sweep};
 pub use self::meta::{
@@ -54,6 +54,7 @@ pub use self::source::SourceError;
 use self::source::Sources;
 use self::stage::Stage;
 pub(crate) use self::stage::{Identity, is_staging_name, staging_name};
+pub(crate) use self::wall::has_wall;
 
 /// Receives all streams of an input; each subvolume is published as soon as it is complete.
 ///

@@ -40,6 +40,12 @@ pub(super) fn behind<T: Send>(
     })
 }
 
+/// Whether the kernel has what the wall needs.
+pub(crate) fn has_wall() -> bool {
+    let rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    rules.handle_access(AccessFs::Refer).and_then(Ruleset::create).is_ok()
+}
+
 fn raise(into: &File, readable: &[File]) -> Result<(), RulesetError> {
     let all = AccessFs::from_all(ABI::V5);
     let mut rules = Ruleset::default()

@@ -1,10 +1,12 @@
 //! The commands beside the sync: `send`, `receive` and `inspect`, usable in place of the originals,
-//! `verify`, `clean`, `manual`, `serve`, the other end of a connection, and `list` and `tree` to see what there is.
+//! `verify`, `clean`, `manual`, `serve`, the other end of a connection, `list` and `tree` to see what there is,
+//! and `doctor` to see what stands in the way.
 //!
 //! The first word decides. A SOURCE of such a name is still reached as `./send`, and only the very word
 //! counts, so no path and no option is ever taken for a command.
 
 mod clean;
+mod doctor;
 mod inspect;
 mod list;
 mod manual;
@@ -41,6 +43,7 @@ struct Word {
 /// One line for each command; everything that lists them goes by this.
 const WORDS: &[Word] = &[
     Word { name: "clean", define: clean::Args::command, run: |args| parsed(args, clean::main) },
+    Word { name: "doctor", define: doctor::Args::command, run: |args| parsed(args, doctor::main) },
     Word {
         name: "inspect",
         define: inspect::Args::command,

@@ -28,8 +28,11 @@ pub(super) fn run<T>(
         |error| Failure::new(format!("cannot start: {error}"), "check the system's limits");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let ended = runtime.map_err(failed)?.block_on(async {
-        let places = Places::new(machines, &cancel);
+        let places = Places::new(machines, &cancel).only_looking();
         let ended = look(&places).await;
+        if let Some(note) = places.unseen() {
+            super::tell(&format!("btrsync: note: {note}\n"));
+        }
         places.close().await;
         ended
     });

@@ -86,7 +86,12 @@ enum Next {
 impl Invocation<'_> {
     async fn run(&self, summary: &mut Summary) -> Result<Exit, Failure> {
         let places = Places::new(&self.args.machines, &self.cancel);
+        let looking = self.args.mode() == Mode::Tell;
+        let places = if looking { places.only_looking() } else { places };
         let ended = self.all(&places, summary).await;
+        if let Some(note) = places.unseen() {
+            self.report.note(note);
+        }
         places.close().await;
         ended
     }

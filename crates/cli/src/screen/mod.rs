@@ -24,6 +24,7 @@ pub(crate) enum Paint {
     Good,
     New,
     Odd,
+    Bad,
     Bold,
 }
 
@@ -62,6 +63,7 @@ impl Screen {
             Paint::Good => "32",
             Paint::New => "36",
             Paint::Odd => "33",
+            Paint::Bad => "31",
         };
         if self.colours && !text.is_empty() {
             format!("\x1b[{code}m{text}\x1b[0m")

@@ -11,8 +11,10 @@ use tempfile::TempDir;
 
 use crate::support::run;
 
-const COMMANDS: &[&str] =
-    &["", "clean", "inspect", "list", "manual", "receive", "send", "serve", "tree", "verify"];
+const COMMANDS: &[&str] = &[
+    "", "clean", "doctor", "inspect", "list", "manual", "receive", "send", "serve", "tree",
+    "verify",
+];
 
 struct Manual(TempDir);
 

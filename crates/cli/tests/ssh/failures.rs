@@ -89,7 +89,7 @@ fn a_login_that_runs_something_else() {
 }
 
 /// A directory with these programs alone.
-fn only(programs: &[&str]) -> tempfile::TempDir {
+pub(crate) fn only(programs: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for program in programs {
         symlink(find_tool(program).expect("it is installed"), dir.path().join(program)).unwrap();
@@ -99,7 +99,7 @@ fn only(programs: &[&str]) -> tempfile::TempDir {
     dir
 }
 
-const WITHOUT_BTRFS: [&str; 10] =
+pub(crate) const WITHOUT_BTRFS: [&str; 10] =
     ["sh", "cat", "readlink", "stat", "find", "mkdir", "mv", "flock", "test", "sudo"];
 
 #[test]

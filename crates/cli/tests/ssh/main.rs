@@ -8,6 +8,7 @@ mod agent;
 mod agent_ends;
 mod clean;
 mod clones;
+mod doctor;
 mod failures;
 mod identity;
 mod keys;

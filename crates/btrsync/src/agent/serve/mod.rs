@@ -11,7 +11,7 @@ mod streams;
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -179,6 +179,7 @@ impl Server {
         match message::decode(&bytes)? {
             Request::Ping => say(channel, &Answer::Done),
             Request::Look { path } => self.look(channel, path),
+            Request::Examine { path } => self.examine(channel, path),
             Request::Root { path, options } => self.open(channel, path, &options.into()),
             Request::List { root } => lists::list(channel, &self.root(root, Deed::See)?),
             Request::Show { root, path } => {
@@ -241,6 +242,30 @@ impl Server {
             }
             _ => say(channel, &Answer::Seen(look.into())),
         }
+    }
+
+    /// Tells what is known of this machine and of a place; to whoever is fenced in, only what is harmless of a
+    /// place that is inside.
+    fn examine(&self, channel: &Channel, path: Option<Bytes>) -> Answered<()> {
+        let path = path.map(Bytes::into_path);
+        let facts = match &self.options.fence {
+            None => {
+                let place = path.map(|path| self.options.base.join(path));
+                wait(Local.examine(place.as_deref()))?
+            }
+            Some(fence) => {
+                fence.check(Deed::See)?;
+                let place = fence.place(path.as_deref().unwrap_or(Path::new("")))?;
+                let facts = wait(Local.examine(Some(&place)))?;
+                match &facts.site {
+                    Some(site) if !site.path.starts_with(fence.path()) => {
+                        return Err(fence.refuse(format_args!("the path {}", escaped(&place))));
+                    }
+                    _ => facts.harmless(),
+                }
+            }
+        };
+        say(channel, &Answer::Facts(Box::new(facts)))
     }
 
     /// Makes a root, and keeps it until its channel is closed.

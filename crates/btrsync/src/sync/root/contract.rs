@@ -6,8 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use super::error::RootError;
+use super::facts::Facts;
 use super::form::StreamForm;
 use super::leftover::Leftover;
 use crate::btrfs::{Forest, Subvolume};
@@ -285,6 +287,16 @@ pub trait RootFactory: fmt::Debug + Send + Sync {
     /// Returns what stands at `path`.
     async fn look(&self, path: &Path) -> Result<Look, RootError>;
 
+    /// Looks at the machine and, if it is wanted, at a place on it, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Where the machine cannot be reached; what is wrong with the place is in the facts.
+    async fn examine(&self, path: Option<&Path>) -> Result<Facts, RootError> {
+        let _ = path;
+        Err(RootError::Unsupported { root: format!("{self:?}"), operation: "tell what it is" })
+    }
+
     /// Returns whether `path`, which must exist, is the root directory of a subvolume.
     async fn is_root(&self, path: &Path) -> Result<bool, RootError> {
         match self.look(path).await?.kind {
@@ -309,7 +321,7 @@ pub struct Look {
 }
 
 /// Of what kind it is what stands at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Kind {
     /// Nothing is there.
     Missing,
@@ -320,5 +332,7 @@ pub enum Kind {
     /// The root directory of a subvolume.
     Subvolume,
     /// Something else.
+    #[default]
+    #[serde(other)]
     Other,
 }

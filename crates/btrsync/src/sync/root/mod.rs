@@ -8,10 +8,12 @@ mod command;
 mod contract;
 pub mod dump;
 mod error;
+mod facts;
 pub mod file;
 mod form;
 mod leftover;
 pub mod local;
+mod mounts;
 mod scoped;
 pub mod ssh;
 
@@ -23,6 +25,7 @@ pub use contract::{
 pub(crate) use dump::DumpFile;
 pub use dump::{DumpError, DumpRoot, DumpTarget, Pipeline, PipelineError};
 pub use error::RootError;
+pub use facts::{Facts, Machine, Metadata, OLDER, Progs, Site};
 pub use file::FileRoot;
 pub use form::StreamForm;
 pub use leftover::Leftover;

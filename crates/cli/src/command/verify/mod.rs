@@ -104,8 +104,11 @@ fn verify(args: &Args, tell: &Tell, tally: &mut Tally) -> Result<(), Failure> {
         |error| Failure::new(format!("cannot start: {error}"), "check the system's limits");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime.map_err(failed)?.block_on(async {
-        let places = Places::new(&args.machines, &cancel);
+        let places = Places::new(&args.machines, &cancel).only_looking();
         let ended = all(args, &places, &cancel, tell, tally).await;
+        if let Some(note) = places.unseen() {
+            super::tell(&format!("btrsync: note: {note}\n"));
+        }
         places.close().await;
         ended
     })

@@ -141,6 +141,7 @@ fn not_for_receiving(dir: &Path, inside: &Value, outside: &[Value]) -> Vec<Vec<u
     let mut table = Vec::new();
     for path in places(dir) {
         table.push(json!({"Look": {"path": path}}));
+        table.push(json!({"Examine": {"path": path}}));
         table.push(json!({"Root": {"path": path, "options": options()}}));
     }
     for path in OUTSIDE.map(bytes) {

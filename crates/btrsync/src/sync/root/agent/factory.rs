@@ -9,10 +9,13 @@ use async_trait::async_trait;
 
 use super::AgentRoot;
 use crate::Cancel;
-use crate::agent::{AgentError, Answer, Bytes, Carrier, Client, Greeted, PATIENCE, Request};
+use crate::agent::{
+    AgentError, Answer, Bytes, Carrier, Client, Feature, Greeted, PATIENCE, Request,
+};
 use crate::process::{Piped, Words, ends_within};
 use crate::sync::root::contract::{BtrfsRoot, Look, RootFactory, RootOptions};
 use crate::sync::root::error::RootError;
+use crate::sync::root::facts::{Facts, OLDER};
 use crate::sync::root::on_thread;
 
 /// Another btrsync, which makes roots of the filesystems that it reaches.
@@ -133,6 +136,21 @@ impl RootFactory for Agent {
         on_thread(move || match client.ask(&request)? {
             Answer::Seen(seen) => Ok(seen.into()),
             _ => Err(client.garbled("it does not say what it sees")),
+        })
+        .await
+    }
+    async fn examine(&self, path: Option<&Path>) -> Result<Facts, RootError> {
+        let (client, path) = (Arc::clone(&self.0), path.map(Bytes::of));
+        on_thread(move || {
+            let facts = match client.has(Feature::Examines) {
+                false => Facts { problem: Some(OLDER.to_owned()), ..Facts::default() },
+                true => match client.ask(&Request::Examine { path })? {
+                    Answer::Facts(facts) => *facts,
+                    _ => return Err(client.garbled("it does not say what it knows")),
+                },
+            };
+            let agent = Some((client.program(), client.protocol()));
+            Ok(Facts { native: true, agent, allowed: client.allowed(), ..facts })
         })
         .await
     }

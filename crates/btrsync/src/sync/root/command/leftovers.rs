@@ -40,15 +40,7 @@ impl Shared {
 
     /// All below `path` that have such a name.
     fn unfinished(&self, path: &Path) -> Result<Vec<Leftover>, RootError> {
-        let listing = list::list(&self.shell, &self.path)?;
-        let root = listing.vols.iter().find(|vol| vol.id == listing.root);
-        let prefix = root.map(|root| root.path.clone()).unwrap_or_default();
-        let leftover = |vol: &crate::btrfs::Subvolume| {
-            let below = vol.path.strip_prefix(&prefix).ok()?;
-            let below = Some(below).filter(|below| below.starts_with(path))?;
-            Leftover::of_subvolume(vol, below.into())
-        };
-        Ok(listing.vols.iter().filter_map(leftover).collect())
+        Ok(unfinished(&list::list(&self.shell, &self.path)?, path))
     }
 
     pub(super) fn remove_leftover(&self, left: &Leftover) -> Result<(), RootError> {
@@ -68,4 +60,16 @@ impl Shared {
         let answer = self.shell.ask(&Script::new(DELETE).arg(&dir).arg(name))?;
         if answer.is_empty() { Ok(()) } else { Err(vanished()) }
     }
+}
+
+/// Those of a listing that have such a name, at or below `path`.
+pub(super) fn unfinished(listing: &list::Listing, path: &Path) -> Vec<Leftover> {
+    let root = listing.vols.iter().find(|vol| vol.id == listing.root);
+    let prefix = root.map(|root| root.path.clone()).unwrap_or_default();
+    let leftover = |vol: &crate::btrfs::Subvolume| {
+        let below = vol.path.strip_prefix(&prefix).ok()?;
+        let below = Some(below).filter(|below| below.starts_with(path))?;
+        Leftover::of_subvolume(vol, below.into())
+    };
+    listing.vols.iter().filter_map(leftover).collect()
 }

@@ -8,12 +8,12 @@ mod agent;
 mod channel;
 mod directory;
 mod error;
+mod facts;
 mod greeting;
 mod leftovers;
 mod link;
 mod list;
 mod lock;
-mod mounts;
 mod place;
 mod receive;
 mod script;
@@ -38,8 +38,10 @@ use self::lock::Locks;
 use self::place::Place;
 use self::script::Script;
 pub use self::sudo::Sudo;
+pub(super) use self::text::version::Version;
 use super::contract::{BtrfsRoot, Completion, Look, RootOptions, SendRequest};
 use super::error::RootError;
+use super::facts::Facts;
 use super::leftover::Leftover;
 use super::{on_thread, scoped, start};
 use crate::Flow;
@@ -128,6 +130,16 @@ impl CommandRoot {
     pub(super) async fn look(link: Arc<Link>, sudo: bool, path: &Path) -> Result<Look, RootError> {
         let (shell, path) = (Shell::new(link, sudo), path.to_path_buf());
         on_thread(move || Ok(Place::ask(&shell, &path)?.into_look(&path))).await
+    }
+
+    /// Returns what is known of a machine, and of a path on it.
+    pub(super) async fn facts(
+        link: Arc<Link>,
+        sudo: bool,
+        path: Option<&Path>,
+    ) -> Result<Facts, RootError> {
+        let path = path.map(Path::to_path_buf);
+        on_thread(move || facts::facts(link, sudo, path.as_deref())).await
     }
 
     /// Runs blocking work on a thread of its own.

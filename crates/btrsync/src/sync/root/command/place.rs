@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::contract::{Kind, Look};
 use super::super::error::RootError;
+use super::super::mounts::{Mount, mount_of};
 use super::Shell;
-use super::mounts::{Mount, mount_of};
 use super::script::Script;
 
 const ROOT_INODE: u64 = 256;
@@ -74,7 +74,7 @@ pub(super) fn absolute(shell: &Shell, path_there: &Path) -> Result<PathBuf, Root
 /// What the script tells of a path.
 #[derive(Debug)]
 pub(super) struct Place {
-    kind: Kind,
+    pub(super) kind: Kind,
     /// The part that exists, without symbolic links.
     pub(super) existing: PathBuf,
     /// The rest.
@@ -82,7 +82,9 @@ pub(super) struct Place {
     /// Whether the part that exists can be written to.
     pub(super) is_writable: bool,
     /// The nearest subvolume at or above, within the mount.
-    root: Option<PathBuf>,
+    pub(super) root: Option<PathBuf>,
+    /// The inode of what exists.
+    pub(super) inode: u64,
     pub(super) mount: Mount,
 }
 
@@ -135,7 +137,8 @@ impl Place {
             b"directory" => Kind::Directory,
             _ => Kind::Other,
         };
-        Some(Self { kind, existing, missing, is_writable, root, mount })
+        let inode = *inodes.first()?;
+        Some(Self { kind, existing, missing, is_writable, root, inode, mount })
     }
 
     /// Whether a directory is there.

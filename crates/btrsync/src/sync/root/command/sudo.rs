@@ -12,6 +12,7 @@ use crate::agent::AgentError;
 use crate::sync::root::agent::Agent;
 use crate::sync::root::contract::{BtrfsRoot, Look, RootFactory, RootOptions};
 use crate::sync::root::error::RootError;
+use crate::sync::root::facts::Facts;
 use crate::sync::root::on_thread;
 
 /// How long somebody may take to type a password.
@@ -90,6 +91,13 @@ impl RootFactory for Sudo {
         match self.way().await? {
             Way::Agent(agent) => agent.look(path).await,
             Way::Commands(link) => CommandRoot::look(link, true, path).await,
+        }
+    }
+
+    async fn examine(&self, path: Option<&Path>) -> Result<Facts, RootError> {
+        match self.way().await? {
+            Way::Agent(agent) => agent.examine(path).await,
+            Way::Commands(link) => CommandRoot::facts(link, true, path).await,
         }
     }
 }

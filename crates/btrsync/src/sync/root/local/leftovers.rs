@@ -14,7 +14,7 @@ use btrsync_kernel as kernel;
 use super::super::dump::DumpFile;
 use super::super::error::RootError;
 use super::super::leftover::Leftover;
-use super::{Shared, open};
+use super::{Shared, list, open};
 use crate::btrfs::Subvolume;
 
 /// Finds the subvolumes below a directory, and the files in it.
@@ -33,10 +33,11 @@ pub(super) fn find(shared: &Shared, path: &Path) -> Result<Vec<Leftover>, RootEr
     Ok(found)
 }
 
-fn subvolumes(shared: &Shared, path: &Path) -> Result<Vec<Leftover>, RootError> {
+/// The subvolumes at or below a directory.
+pub(super) fn subvolumes(shared: &Shared, path: &Path) -> Result<Vec<Leftover>, RootError> {
     let failed = |source| RootError::List { path: shared.path.clone(), source };
     let root = kernel::info(&shared.dir).map_err(failed)?.id;
-    let all = kernel::list(&shared.dir).map_err(failed)?;
+    let all = list::all(shared).map_err(failed)?;
     let prefix = all.iter().find(|vol| vol.info.id == root).map(|vol| vol.path.clone());
     let prefix = prefix.unwrap_or_default();
     let leftover = |vol: &kernel::Subvolume| {

@@ -49,7 +49,7 @@ pub(super) fn locate(path: &Path) -> Result<Located, RootError> {
 }
 
 /// Splits a path into the canonical part that exists and the names below that do not.
-fn existing_part(path: &Path) -> Result<(PathBuf, PathBuf), RootError> {
+pub(super) fn existing_part(path: &Path) -> Result<(PathBuf, PathBuf), RootError> {
     let mut missing: Vec<OsString> = Vec::new();
     let mut part = path.to_path_buf();
     loop {

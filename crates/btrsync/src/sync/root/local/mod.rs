@@ -6,6 +6,7 @@
 mod digest;
 mod directory;
 mod estimate;
+mod facts;
 mod leftovers;
 mod list;
 mod locate;
@@ -19,6 +20,7 @@ mod space;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use futures_util::future::join;
@@ -27,6 +29,7 @@ use self::locate::Located;
 use self::lock::Locks;
 use super::contract::{BtrfsRoot, Completion, Look, RootFactory, RootOptions, SendRequest, Space};
 use super::error::RootError;
+use super::facts::Facts;
 use super::form::StreamForm;
 use super::leftover::Leftover;
 use super::{on_thread, start};
@@ -58,13 +61,21 @@ struct Shared {
     locks: Locks,
     /// Where what a stream builds on must be, if not only below the root.
     fence: Option<std::fs::File>,
+    /// Where it is noted that only what can be reached was listed; else that is a failure.
+    reached: Option<Arc<AtomicBool>>,
+}
+
+impl Shared {
+    fn new(located: Located, options: &RootOptions, fence: Option<std::fs::File>) -> Self {
+        let Located { path, dir, .. } = located;
+        let (options, locks) = (options.clone(), Locks::default());
+        Self { path, dir, options, locks, fence, reached: None }
+    }
 }
 
 impl LocalRoot {
     fn new(located: Located, options: &RootOptions, fence: Option<std::fs::File>) -> Self {
-        let Located { path, dir, .. } = located;
-        let (options, locks) = (options.clone(), Locks::default());
-        Self { shared: Arc::new(Shared { path, dir, options, locks, fence }) }
+        Self { shared: Arc::new(Shared::new(located, options, fence)) }
     }
 
     /// As [`Local::get_root`], waiting for it here, for whoever may use nothing that is not below `fence`:
@@ -122,6 +133,47 @@ impl RootFactory for Local {
     async fn look(&self, path: &Path) -> Result<Look, RootError> {
         let path = path.to_path_buf();
         on_thread(move || look::look(&path)).await
+    }
+
+    async fn examine(&self, path: Option<&Path>) -> Result<Facts, RootError> {
+        let path = path.map(Path::to_path_buf);
+        on_thread(move || Ok(facts::facts(path.as_deref()))).await
+    }
+}
+
+/// As [`Local`], for a user who may not list a whole filesystem, and only wants to see: then what he can
+/// reach is listed, below the root alone.
+#[derive(Debug, Clone, Default)]
+pub struct Reachable(Arc<AtomicBool>);
+
+impl Reachable {
+    /// Returns whether something was listed in that way until now.
+    pub fn was_needed(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl RootFactory for Reachable {
+    async fn get_root(
+        &self,
+        path: &Path,
+        options: &RootOptions,
+    ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError> {
+        let path = path.to_path_buf();
+        let located = on_thread(move || locate::locate(&path)).await?;
+        let below = located.below.clone();
+        let shared = Shared::new(located, options, None);
+        let shared = Arc::new(Shared { reached: Some(Arc::clone(&self.0)), ..shared });
+        Ok((Arc::new(LocalRoot { shared }), below))
+    }
+
+    async fn look(&self, path: &Path) -> Result<Look, RootError> {
+        Local.look(path).await
+    }
+
+    async fn examine(&self, path: Option<&Path>) -> Result<Facts, RootError> {
+        Local.examine(path).await
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) use self::socket::Socket;
 use super::command::{CommandError, CommandRoot};
 use super::contract::{BtrfsRoot, Look, RootFactory, RootOptions};
 use super::error::RootError;
+use super::facts::Facts;
 use super::on_thread;
 use crate::Cancel;
 
@@ -215,6 +216,22 @@ impl RootFactory for Ssh {
         match self.way().await? {
             Way::Agent(agent) => agent.look(&self.absolute(path).await?).await,
             Way::Commands(link, _) => CommandRoot::look(link, self.0.sudo, path).await,
+        }
+    }
+
+    async fn examine(&self, path: Option<&Path>) -> Result<Facts, RootError> {
+        match self.way().await? {
+            Way::Agent(agent) => {
+                let path = match path {
+                    Some(path) => Some(self.absolute(path).await?),
+                    None => None,
+                };
+                agent.examine(path.as_deref()).await
+            }
+            Way::Commands(link, why) => {
+                let facts = CommandRoot::facts(link, self.0.sudo, path).await?;
+                Ok(Facts { why: Some(why), ..facts })
+            }
         }
     }
 }

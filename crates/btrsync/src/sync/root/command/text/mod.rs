@@ -33,7 +33,7 @@ mod on_btrfs;
 #[cfg(test)]
 mod render;
 mod show;
-mod version;
+pub(in crate::sync::root) mod version;
 
 pub(super) use error::TextError;
 pub(super) use list::{Listed, listing, read_only};

@@ -1,10 +1,10 @@
-//! Reads `/proc/self/mountinfo` of the other side.
+//! Reads `/proc/self/mountinfo`, of this machine or another.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-/// A mount of the other side.
+/// A mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mount {
     /// Where it begins.
@@ -13,6 +13,12 @@ pub(super) struct Mount {
     pub(super) is_btrfs: bool,
     /// Whether it, or the filesystem, is read-only.
     pub(super) is_read_only: bool,
+    /// The device of the filesystem, as `/proc/locks` writes it.
+    pub(super) device: String,
+    /// What kind of filesystem it is.
+    pub(super) kind: String,
+    /// The options of the mount and those of the filesystem.
+    pub(super) options: Vec<String>,
 }
 
 /// Returns the mount that shows a path: the last of those whose mount points are nearest above it.
@@ -25,7 +31,7 @@ pub(super) fn mount_of(path: &Path, table: &[u8]) -> Option<Mount> {
 
 fn mount(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|c| *c == b' ');
-    let (point, options) = (fields.nth(4)?, fields.next()?);
+    let (device, point, options) = (fields.nth(2)?, fields.nth(1)?, fields.next()?);
     let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
     let kind = fields.next()?;
     let of_filesystem = fields.nth(1).unwrap_or_default();
@@ -34,7 +40,22 @@ fn mount(line: &[u8]) -> Option<Mount> {
         point: PathBuf::from(unescape(point)),
         is_btrfs: kind == b"btrfs",
         is_read_only: read_only(options) || read_only(of_filesystem),
+        device: hexadecimal(device),
+        kind: String::from_utf8_lossy(kind).into_owned(),
+        options: words(options).chain(words(of_filesystem)).collect(),
     })
+}
+
+fn words(options: &[u8]) -> impl Iterator<Item = String> {
+    let options = options.split(|c| *c == b',').map(unescape);
+    options.map(|option| option.to_string_lossy().into_owned())
+}
+
+/// `/proc/locks` has the numbers of a device in hexadecimal, the table of mounts in decimal.
+fn hexadecimal(device: &[u8]) -> String {
+    let device = String::from_utf8_lossy(device);
+    let numbers = device.split(':').map(|number| number.parse::<u32>().unwrap_or(u32::MAX));
+    numbers.map(|number| format!("{number:02x}")).collect::<Vec<_>>().join(":")
 }
 
 /// Space, tab, newline and backslash are written as octal numbers.
@@ -81,6 +102,13 @@ mod tests {
         assert_eq!(of("/mnt2"), ("/".into(), false, false));
         assert_eq!(of("/mnt/c"), ("/mnt".into(), false, false), "the second covers the first");
         assert_eq!(of("/mnt/a b\\/c"), ("/mnt/a b\\".into(), true, true));
+    }
+
+    #[test]
+    fn what_is_told_of_a_mount() {
+        let mount = mount_of(Path::new("/mnt/a b\\"), TABLE).unwrap();
+        assert_eq!((mount.device.as_str(), mount.kind.as_str()), ("00:1e", "btrfs"));
+        assert_eq!(mount.options, ["ro", "noatime", "rw"]);
     }
 
     #[test]
