@@ -8,7 +8,7 @@ use std::fmt;
 use std::process::Command;
 
 use btrsync_testutil::Compare;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cost::Cost;
 use crate::measure::{Measured, Meter};
@@ -101,7 +101,7 @@ impl fmt::Display for Failed {
 impl std::error::Error for Failed {}
 
 /// The runs of one contestant, one a round.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Runs {
     /// The contestant.
     pub name: String,

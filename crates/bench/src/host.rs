@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use btrsync_testutil::command::program;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::options::Options;
 
@@ -16,7 +16,7 @@ use crate::options::Options;
 const QUIET: f64 = 0.5;
 
 /// A machine, its programs, and what it did before.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Host {
     /// The day, in UTC.
     pub date: String,

@@ -2,7 +2,7 @@
 //!
 //! The hazard is a benchmark that flatters. Filesystems are new for each run, contestants run in turn and
 //! with the same duty, what each has made is compared in full before its time counts, and the ratios of
-//! all rounds are shown, not those of the best. Of btrsync only the program is used, like the others.
+//! all rounds are shown, not those of the best. What is timed is programs, never a crate that is linked in.
 // A panic is how a benchmark fails that cannot go on; testutil's values clean up behind it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for developers")]
@@ -10,6 +10,7 @@
 
 pub mod contest;
 pub mod cost;
+pub mod curve;
 pub mod host;
 pub mod measure;
 pub mod options;

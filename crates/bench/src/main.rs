@@ -2,11 +2,12 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for developers")]
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use btrsync_bench::host::Host;
 use btrsync_bench::options::Options;
-use btrsync_bench::report::{Report, details, summary, write};
+use btrsync_bench::report::{Report, details, summary, svg, update, write};
 use btrsync_bench::rows::{ALL, Row};
 use btrsync_bench::{contest::Failed, measure};
 use clap::Parser;
@@ -18,7 +19,7 @@ fn main() -> ExitCode {
     {
         return measure::measure(rest);
     }
-    match suite(&Options::parse()) {
+    match suite(&Options::parse().absolute()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");
@@ -33,6 +34,9 @@ fn suite(options: &Options) -> Result<(), String> {
         rows.iter().for_each(|row| println!("{}", row.name));
         return Ok(());
     }
+    if options.docs {
+        return update(&options.out, Path::new(".")).map_err(|error| error.to_string());
+    }
     list(&rows, options);
     if options.list {
         return Ok(());
@@ -43,12 +47,15 @@ fn suite(options: &Options) -> Result<(), String> {
     if let Some(warning) = host.warning() {
         println!("WARNING: {warning}");
     }
-    let mut reports = Vec::new();
+    let (mut reports, mut failures) = (Vec::new(), Vec::new());
     for row in rows {
-        reports.push(run(row, options).map_err(|failed| format!("{}: {failed}", row.name))?);
+        match run(row, options) {
+            Ok(report) => reports.push(report),
+            Err(failed) => failures.push(format!("{}: {failed}", row.name)),
+        }
     }
     print!("\n{}", summary(&reports));
-    Ok(())
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
 }
 
 fn rows(names: &[String]) -> Result<Vec<&'static Row>, String> {
@@ -72,9 +79,15 @@ fn run(row: &Row, options: &Options) -> Result<Report, Failed> {
     let host = Host::here(options);
     let report = Report::new(row, options.quick, host, (row.run)(options)?);
     print!("\n{}", details(&report));
-    write(&report, &options.out).map_err(|error| Failed {
+    keep(&report, &options.out).map_err(|error| Failed {
         who: format!("{}", options.out.display()),
         faults: vec![error.to_string()],
     })?;
     Ok(report)
+}
+
+fn keep(report: &Report, out: &Path) -> std::io::Result<()> {
+    write(report, out)?;
+    let mut plots = report.plots.iter();
+    plots.try_for_each(|plot| std::fs::write(out.join(format!("{}.svg", plot.name)), svg(plot)))
 }

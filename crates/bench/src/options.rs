@@ -24,6 +24,9 @@ pub struct Options {
     /// Only list the benchmarks, with what each takes.
     #[arg(long)]
     pub list: bool,
+    /// Write what was measured last into the tables and plots of the documentation, and run nothing.
+    #[arg(long)]
+    pub docs: bool,
     /// Only name the benchmarks, for scripts.
     #[arg(long, hide = true)]
     pub only_names: bool,
@@ -33,6 +36,12 @@ pub struct Options {
     /// The Python btrsync.
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
+    /// The program that makes and lists many snapshots.
+    #[arg(long, hide = true, default_value = "target/release/examples/many")]
+    pub many: PathBuf,
+    /// The program that plans for large forests.
+    #[arg(long, hide = true, default_value = "target/release/examples/bench_plan")]
+    pub planner: PathBuf,
     /// Where what was measured is written.
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     pub out: PathBuf,
@@ -42,6 +51,17 @@ pub struct Options {
 }
 
 impl Options {
+    /// Makes paths of programs absolute, as other machines need them.
+    #[must_use]
+    pub fn absolute(mut self) -> Self {
+        let programs = [&mut self.program, &mut self.many].into_iter().chain(&mut self.python);
+        for path in programs {
+            // One that is not there is named as it was given where it is needed.
+            *path = path.canonicalize().unwrap_or_else(|_| path.clone());
+        }
+        self
+    }
+
     /// Returns the rounds of a contest.
     #[must_use]
     pub fn rounds(&self) -> usize {

@@ -3,10 +3,10 @@
 //! The hazard is the run that went well: of one's own the best, of the other's the worst. The figure is
 //! the median of the ratios within each round, and it is never shown without the smallest and the largest.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The middle of several figures, with how far they reach.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// The middle one, or the mean of the two in the middle.
     pub median: f64,

@@ -55,6 +55,33 @@ fn a_panic_cleans_up() {
     assert_gone(&dir);
 }
 
+/// How much was read from the device since it was attached, in sectors.
+fn sectors_read(fs: &LoopFs) -> u64 {
+    let name = fs.device().file_name().unwrap();
+    let stat = fs::read_to_string(Path::new("/sys/block").join(name).join("stat")).unwrap();
+    stat.split_whitespace().nth(2).unwrap().parse().unwrap()
+}
+
+#[test]
+fn nothing_is_cached_of_a_filesystem_that_was_reopened() {
+    require_btrfs!();
+    let mut fs = LoopFs::builder().mount_options("noatime").build();
+    let (file, bytes) = (fs.path().join("file"), vec![7; 4 << 20]);
+    fs::write(&file, &bytes).unwrap();
+    btrfs::sync(fs.path());
+    let read = |fs: &LoopFs| {
+        let before = sectors_read(fs);
+        assert_eq!(fs::read(&file).unwrap(), bytes);
+        sectors_read(fs) - before
+    };
+    assert!(read(&fs) < 1000, "what was just written is in the cache");
+    fs.reopen();
+    assert!(read(&fs) >= 8192, "all of it comes from the device");
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let line = mounts.lines().find(|line| line.contains(fs.path().to_str().unwrap())).unwrap();
+    assert!(line.contains("noatime"), "{line}");
+}
+
 #[test]
 fn choices_reach_mkfs_and_mount() {
     require_btrfs!();

@@ -51,6 +51,18 @@ fn nothing_of_a_machine_is_left() {
 }
 
 #[test]
+fn the_work_of_a_login_is_counted_when_it_is_gone() {
+    require_machines!();
+    let network = Network::new();
+    let before = network.far[0].processor_time();
+    let work = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+    ssh(&network.near, &["far", work]).unwrap();
+    while !network.far[0].processes().is_empty() {}
+    let worked = network.far[0].processor_time() - before;
+    assert!(worked >= Duration::from_millis(30), "{worked:?}");
+}
+
+#[test]
 fn a_network_joins_machines_until_it_is_cut() {
     require_machines!();
     let network = Network::of(&[Machine::builder(), Machine::builder()]);

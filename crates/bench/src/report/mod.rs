@@ -3,22 +3,27 @@
 //! The hazard is a table that shows only what was reached. Every ratio is shown, with its spread, beside what
 //! was to be reached, and what was not is called so.
 
+mod docs;
 mod json;
+mod plot;
 mod table;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::contest::Runs;
 use crate::cost::Kind;
+use crate::curve::Plot;
 use crate::host::Host;
-use crate::rows::{Found, Goal, PEAK_GOAL, Row};
+use crate::rows::{Found, Goal, OURS, PEAK_GOAL, Row};
 use crate::stats::Spread;
 
-pub use json::write;
+pub use docs::update;
+pub use json::{read, write};
+pub use plot::svg;
 pub use table::{details, summary};
 
 /// All that is known after one benchmark.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
     /// The benchmark's name.
     pub name: String,
@@ -30,17 +35,21 @@ pub struct Report {
     pub host: Host,
     /// The runs of all contestants, ours first.
     pub runs: Vec<Runs>,
-    /// Ours against each other contestant.
+    /// Ours, in each way that it was run, against each peer.
     pub ratios: Vec<Ratio>,
     /// The largest process of ours, and whether it was small enough.
     pub peak: Option<Peak>,
+    /// Costs against sizes.
+    pub plots: Vec<Plot>,
     /// What is to be known beside the figures.
     pub notes: Vec<String>,
 }
 
 /// What we take as a part of what a peer takes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ratio {
+    /// Ours, or another way of doing the same with it.
+    pub who: String,
     /// The peer.
     pub against: String,
     /// Of what.
@@ -54,7 +63,7 @@ pub struct Ratio {
 }
 
 /// The memory of our largest process.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Peak {
     /// In bytes.
     pub bytes: u64,
@@ -66,15 +75,12 @@ impl Report {
     /// Compares ours with all others.
     #[must_use]
     pub fn new(row: &Row, quick: bool, host: Host, found: Found) -> Self {
-        let Found { runs, notes } = found;
+        let Found { runs, plots, notes } = found;
         // With little data there is nothing to reach.
         let goals = if quick { &[] } else { row.goals };
-        let (ratios, peak) = match runs.split_first() {
-            None => (Vec::new(), None),
-            Some((ours, peers)) => (ratios(ours, peers, goals), Some(peak(ours))),
-        };
+        let (ratios, peak) = (ratios(&runs, goals), runs.first().map(peak));
         let (name, about) = (row.name.to_owned(), row.about.to_owned());
-        Self { name, about, quick, host, runs, ratios, peak, notes }
+        Self { name, about, quick, host, runs, ratios, peak, plots, notes }
     }
 }
 
@@ -83,18 +89,23 @@ fn peak(ours: &Runs) -> Peak {
     Peak { bytes, goal: PEAK_GOAL }
 }
 
-fn ratios(ours: &Runs, peers: &[Runs], goals: &[Goal]) -> Vec<Ratio> {
-    let pairs = peers.iter().flat_map(|peer| Kind::ALL.map(|kind| (peer, kind)));
-    pairs.filter_map(|(peer, kind)| ratio(ours, peer, kind, goals)).collect()
+/// What begins with our name is ours; all others are peers.
+fn ratios(runs: &[Runs], goals: &[Goal]) -> Vec<Ratio> {
+    let (ours, peers): (Vec<&Runs>, Vec<&Runs>) =
+        runs.iter().partition(|runs| runs.name.starts_with(OURS));
+    let pairs = ours.iter().flat_map(|ours| peers.iter().map(move |peer| (ours, peer)));
+    let kinds = pairs.flat_map(|(ours, peer)| Kind::ALL.map(|kind| ratio(ours, peer, kind, goals)));
+    kinds.flatten().collect()
 }
 
 fn ratio(ours: &Runs, peer: &Runs, kind: Kind, goals: &[Goal]) -> Option<Ratio> {
     let figures = |runs: &Runs| runs.costs.iter().map(|cost| cost.of(kind)).collect::<Vec<_>>();
     let spread = Spread::of_ratios(&figures(ours), &figures(peer))?;
-    let fits = |goal: &&Goal| goal.against == peer.name && goal.kind == kind;
+    let fits = |goal: &&Goal| ours.name == OURS && goal.against == peer.name && goal.kind == kind;
     let goal = goals.iter().find(fits).map(|goal| goal.at_most);
     let reached = goal.map(|goal| spread.median <= goal);
-    Some(Ratio { against: peer.name.clone(), kind, spread, goal, reached })
+    let (who, against) = (ours.name.clone(), peer.name.clone());
+    Some(Ratio { who, against, kind, spread, goal, reached })
 }
 
 #[cfg(test)]
@@ -114,10 +125,18 @@ pub(crate) mod tests {
             Goal { against: "b", kind: Kind::Wall, at_most: 0.5 },
             Goal { against: "b", kind: Kind::Cpu, at_most: 0.49 },
         ];
-        let peers = [runs("a", &[1.0, 1.0, 1.0]), runs("b", &[2.0, 2.0, 9.0])];
-        let all = ratios(&runs("us", &[1.0, 1.0, 9.0]), &peers, &goals);
+        let all = [
+            runs(OURS, &[1.0, 1.0, 9.0]),
+            runs("btrsync, otherwise", &[1.0, 1.0, 1.0]),
+            runs("a", &[1.0, 1.0, 1.0]),
+            runs("b", &[2.0, 2.0, 9.0]),
+        ];
+        let all = ratios(&all, &goals);
         let reached: Vec<_> = all.iter().map(|ratio| ratio.reached).collect();
-        assert_eq!(reached, [None, None, None, Some(true), Some(false), None]);
+        assert_eq!(
+            reached,
+            [&[None, None, None, Some(true), Some(false), None], &[None; 6][..]].concat()
+        );
         assert_eq!(all[3].spread, Spread { median: 0.5, min: 0.5, max: 1.0 });
     }
 }

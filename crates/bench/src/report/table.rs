@@ -5,6 +5,8 @@ use std::fmt::Write;
 use super::{Ratio, Report};
 use crate::contest::Runs;
 use crate::cost::{Cost, Kind};
+use crate::curve::Plot;
+use crate::rows::OURS;
 use crate::stats::Spread;
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -30,8 +32,20 @@ pub fn details(report: &Report) -> String {
             "  peak of our largest process {bytes:.0} MiB, goal {goal:.0}: {judged}"
         );
     }
+    report.plots.iter().for_each(|plot| text += &sizes(plot));
     for note in &report.notes {
         _ = writeln!(text, "  {note}");
+    }
+    text
+}
+
+/// A plot as figures: a line a curve, a column a size.
+fn sizes(plot: &Plot) -> String {
+    let mut text = format!("  {}, by {}\n", plot.title, plot.of);
+    for curve in &plot.curves {
+        let points = curve.points.iter().map(|(x, y)| format!("{x:>10}: {:9}", seconds(*y)));
+        let growth = curve.growth().map_or_else(String::new, |power| format!("  size^{power:.2}"));
+        _ = writeln!(text, "  {:32}{}{growth}", curve.name, points.collect::<String>());
     }
     text
 }
@@ -55,12 +69,14 @@ pub(super) fn seconds(time: f64) -> String {
 }
 
 fn line(ratio: &Ratio) -> String {
-    let Ratio { against, kind, spread, goal, reached } = ratio;
+    let Ratio { who, against, kind, spread, goal, reached } = ratio;
     let goal =
         goal.map_or_else(String::new, |goal| format!(", goal {goal:.2}: {}", verdict(*reached)));
     let Spread { median, min, max } = spread;
+    let other = who.strip_prefix(OURS).unwrap_or(who).trim_start_matches(", ");
     let what = format!("{} / {against}", kind.name());
-    format!("{what:28}{median:6.2} ({min:.2} to {max:.2}){goal}")
+    let what = if other.is_empty() { what } else { format!("{what} ({other})") };
+    format!("{what:32}{median:6.2} ({min:.2} to {max:.2}){goal}")
 }
 
 /// A word for whether a goal was reached.
@@ -91,8 +107,14 @@ mod tests {
     #[test]
     fn what_was_not_reached_is_called_so() {
         let spread = Spread { median: 0.7, min: 0.5, max: 0.9 };
-        let ratio =
-            |goal, reached| Ratio { against: "x".into(), kind: Kind::Cpu, spread, goal, reached };
+        let ratio = |goal, reached| Ratio {
+            who: OURS.into(),
+            against: "x".into(),
+            kind: Kind::Cpu,
+            spread,
+            goal,
+            reached,
+        };
         assert!(
             line(&ratio(Some(0.6), Some(false)))
                 .ends_with("(0.50 to 0.90), goal 0.60: NOT reached")

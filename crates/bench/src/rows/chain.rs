@@ -19,6 +19,8 @@ use crate::scene::{Changes, Source, fresh, write_small};
 const EACH: &str = "btrfs, sync each";
 const BTRBK: &str = "btrbk";
 const CHANGES: usize = 20;
+/// Every so many snapshots are compared: reading all of them takes longer than the rest together.
+const COMPARED: usize = 10;
 
 pub(super) const ROW: Row = Row {
     name: "chain",
@@ -56,7 +58,7 @@ impl Chain {
             btrfs::snapshot_ro(&origin, &fs.path().join("snaps").join(name));
             changes.make(&origin, CHANGES);
         }
-        let source = Source::new(fs, "snaps", &names);
+        let source = Source::of_chain(fs, "snaps", &names, COMPARED);
         let base = btrfs::send(&source.snapshot(0), None);
         Self { source, base }
     }

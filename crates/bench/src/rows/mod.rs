@@ -4,11 +4,17 @@
 
 mod chain;
 mod compressed;
+mod few;
 mod full;
+mod many;
 mod peers;
+mod planner;
+mod scale;
+mod ssh;
 
 use crate::contest::{Contestant, Failed, Runs, Scene, hold};
 use crate::cost::{Cost, Kind};
+use crate::curve::Plot;
 use crate::options::Options;
 
 /// What btrsync is called among the contestants.
@@ -48,13 +54,28 @@ pub struct Goal {
 pub struct Found {
     /// The runs of all contestants, ours first.
     pub runs: Vec<Runs>,
+    /// Costs against sizes.
+    pub plots: Vec<Plot>,
     /// What is to be known beside the figures.
     pub notes: Vec<String>,
 }
 
 /// All benchmarks, in the order in which they run.
-pub const ALL: &[&Row] =
-    &[&full::SMALL_COLD, &full::SMALL_WARM, &full::LARGE, &compressed::ROW, &chain::ROW];
+pub const ALL: &[&Row] = &[
+    &full::SMALL_COLD,
+    &full::SMALL_WARM,
+    &full::LARGE,
+    &compressed::ROW,
+    &chain::ROW,
+    &few::ROW,
+    &many::LISTING,
+    &many::NOTHING,
+    &ssh::BULK,
+    &ssh::LINK,
+    &ssh::NOTHING,
+    &planner::ROW,
+    &scale::ROW,
+];
 
 /// Goals against one peer, for wall and processor time.
 const fn goals(against: &'static str, wall: f64, cpu: f64) -> [Goal; 2] {
@@ -79,7 +100,7 @@ fn contest<S: Scene>(
     }
     notes.iter().for_each(|note| eprintln!("  {note}"));
     let runs = hold(scene, &present, (&options.meter(), options.rounds()), tell)?;
-    Ok(Found { runs, notes })
+    Ok(Found { runs, notes, ..Found::default() })
 }
 
 fn tell(round: usize, who: &str, cost: &Cost) {

@@ -66,3 +66,9 @@ pub(crate) fn installed(name: &str) -> Result<(), String> {
         Some(missing) => Err(format!("{missing} and takes no part: apt-get install {name}")),
     }
 }
+
+/// Returns the Python btrsync, or what to tell where there is none.
+pub(crate) fn python(options: &Options) -> Result<&Path, String> {
+    let missing = "the Python btrsync is not there and takes no part: pip install btrsync==0.3, --python PATH";
+    options.python.as_deref().ok_or_else(|| missing.to_owned())
+}

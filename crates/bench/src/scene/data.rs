@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use btrsync_testutil::{Random, write_files_seeded};
 
@@ -87,6 +87,23 @@ impl Changes {
             }
         }
     }
+}
+
+/// Lengthens so many of the files below a directory, evenly chosen from all of them.
+pub fn rewrite_some(tree: &Path, count: usize) {
+    let mut files = files(tree);
+    files.sort_unstable();
+    let step = (files.len() / count).max(1);
+    files.iter().step_by(step).take(count).for_each(|file| append(file, &[b'x'; 1000]));
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(Result::unwrap);
+    let (dirs, others): (Vec<_>, Vec<_>) =
+        entries.partition(|entry| entry.file_type().unwrap().is_dir());
+    let regular = others.iter().filter(|entry| entry.file_type().unwrap().is_file());
+    let here: Vec<PathBuf> = regular.map(fs::DirEntry::path).collect();
+    dirs.iter().flat_map(|dir| files(&dir.path())).chain(here).collect()
 }
 
 fn append(file: &Path, bytes: &[u8]) {

@@ -9,13 +9,15 @@ mod data;
 mod machine_files;
 mod read;
 mod source;
+mod template;
 
 use btrsync_testutil::{LoopFs, btrfs};
 
-pub use data::{Changes, text_files, write_large, write_small};
+pub use data::{Changes, rewrite_some, text_files, write_large, write_small};
 pub use machine_files::copy_machine;
 pub use read::read_all;
 pub use source::Source;
+pub use template::Template;
 
 /// The size of all images; they are sparse, and never full.
 const SIZE_MIB: u64 = 12 << 10;

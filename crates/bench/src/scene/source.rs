@@ -17,17 +17,31 @@ const SUBVOLUME: u64 = 256;
 pub struct Source {
     fs: LoopFs,
     dir: PathBuf,
-    snapshots: Vec<(String, Tree)>,
+    snapshots: Vec<Snapshot>,
 }
 
+/// The name of a snapshot, and what is in it where that is compared.
+type Snapshot = (String, Option<Tree>);
+
 impl Source {
-    /// Reads the snapshots named, which lie in a directory named relative to the filesystem's root.
+    /// Takes the snapshots named, which lie in a directory named relative to the filesystem's root.
     #[must_use]
     pub fn new(fs: LoopFs, dir: &str, names: &[String]) -> Self {
+        Self::of_chain(fs, dir, names, 1)
+    }
+
+    /// As [`Source::new`], but compares only every so many of them with what was received, and the last.
+    ///
+    /// For chains: each is built on the one before, so what is wrong in one is wrong in those after it.
+    #[must_use]
+    pub fn of_chain(fs: LoopFs, dir: &str, names: &[String], step: usize) -> Self {
         btrfs::sync(fs.path());
         let at = fs.path().join(dir);
-        let read = |name: &String| (name.clone(), snapshot_of(&at.join(name)));
-        let snapshots = in_parallel(names, read);
+        let read = |(number, name): &(usize, &String)| {
+            let compared = number % step == 0 || number + 1 == names.len();
+            ((*name).clone(), compared.then(|| snapshot_of(&at.join(name))))
+        };
+        let snapshots = in_parallel(&names.iter().enumerate().collect::<Vec<_>>(), read);
         Self { fs, dir: dir.into(), snapshots }
     }
 
@@ -75,19 +89,26 @@ impl Source {
         if there != count {
             return vec![format!("{there} entries in {}, {count} expected", dest.display())];
         }
-        let faults = |(name, tree): &(String, Tree)| faults_of(tree, &dest.join(name), compare);
+        let faults = |(name, tree): &Snapshot| faults_of(tree.as_ref(), &dest.join(name), compare);
         in_parallel(&self.snapshots, faults).concat()
     }
 
-    /// Returns how one directory differs from a snapshot, by its number.
+    /// Returns what is wrong with a snapshot that was received under this path, by its number.
+    #[must_use]
+    pub fn faults_received(&self, number: usize, dest: &Path, compare: &Compare) -> Vec<String> {
+        faults_of(self.snapshots[number].1.as_ref(), dest, compare)
+    }
+
+    /// Returns how a directory that was not received differs from a snapshot, by its number.
     #[must_use]
     pub fn faults_of(&self, number: usize, dest: &Path, compare: &Compare) -> Vec<String> {
-        compare.trees(&self.snapshots[number].1, &snapshot_of(dest))
+        let tree = self.snapshots[number].1.as_ref().expect("one that is compared");
+        compare.trees(tree, &snapshot_of(dest))
     }
 }
 
 /// Returns what is wrong with a received snapshot.
-fn faults_of(source: &Tree, dest: &Path, compare: &Compare) -> Vec<String> {
+fn faults_of(source: Option<&Tree>, dest: &Path, compare: &Compare) -> Vec<String> {
     if !dest.is_dir() {
         return vec![format!("{} is not there", dest.display())];
     }
@@ -99,7 +120,8 @@ fn faults_of(source: &Tree, dest: &Path, compare: &Compare) -> Vec<String> {
         return vec![format!("{} is writable or was not received", dest.display())];
     }
     let shown = |line: String| format!("{}: {line}", dest.display());
-    compare.trees(source, &snapshot_of(dest)).into_iter().map(shown).collect()
+    let faults = source.map(|source| compare.trees(source, &snapshot_of(dest)));
+    faults.into_iter().flatten().map(shown).collect()
 }
 
 /// Applies a function to all items, on as many threads as the machine has processors.

@@ -20,20 +20,24 @@ const RUNS: usize = 9;
 /// Makes a filesystem with `count` read-only snapshots of one subvolume, spread over directories.
 pub(crate) fn snapshots(count: usize) -> LoopFs {
     let fs = LoopFs::builder().size_mib(4096).mount_options("noatime,nobarrier").build();
-    let top = File::open(fs.path()).unwrap();
+    make(fs.path(), count);
+    fs
+}
+
+/// Does so in the root of an empty filesystem that is mounted.
+pub(crate) fn make(path: &Path, count: usize) {
+    let top = File::open(path).unwrap();
     create(&top, "origin".as_ref()).unwrap();
     for directory in 0..DIRECTORIES {
-        fs::create_dir(fs.path().join(directory.to_string())).unwrap();
+        fs::create_dir(path.join(directory.to_string())).unwrap();
     }
     thread::scope(|scope| {
         for first in 0..THREADS {
             let numbers = (first..count).step_by(THREADS);
-            let top = fs.path();
-            scope.spawn(move || numbers.for_each(|number| take(top, number)));
+            scope.spawn(move || numbers.for_each(|number| take(path, number)));
         }
     });
     btrsync_kernel::sync(&top).unwrap();
-    fs
 }
 
 fn take(top: &Path, number: usize) {

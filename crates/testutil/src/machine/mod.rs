@@ -14,6 +14,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -201,6 +202,14 @@ impl Machine {
     #[track_caller]
     pub fn processes(&self) -> Vec<Process> {
         self.space.processes()
+    }
+
+    /// Returns how long processors have worked here, for all processes but those whose parents are outside
+    /// and have ended; to the hundredth of a second.
+    #[must_use]
+    #[track_caller]
+    pub fn processor_time(&self) -> Duration {
+        self.space.processor_time()
     }
 
     /// Finds a process by the beginning of its command line, else by a part of it.

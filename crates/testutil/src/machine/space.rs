@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::files::SETUP;
 use crate::command::program;
@@ -81,7 +82,18 @@ impl Space {
         self.all().into_iter().filter(|process| !idle.contains(&process.pid)).collect()
     }
 
+    /// Returns what all processes in here have used, with those that they have waited for.
+    pub(super) fn processor_time(&self) -> Duration {
+        self.pids().into_iter().map(processor_time).sum()
+    }
+
     fn all(&self) -> Vec<Process> {
+        let living = self.pids().into_iter().filter(|pid| is_alive(*pid));
+        living.map(|pid| Process { pid, command: command_line(pid) }).collect()
+    }
+
+    /// Returns the ids of all processes, also of those that have ended and nobody has asked for.
+    fn pids(&self) -> Vec<u32> {
         let mine = fs::read_link(format!("/proc/{}/ns/pid_for_children", self.pid()));
         let mine = must("look at", "a namespace", mine);
         let entries = must("list", "/proc", fs::read_dir("/proc")).flatten();
@@ -89,9 +101,16 @@ impl Space {
         let in_here = |pid: &u32| {
             fs::read_link(format!("/proc/{pid}/ns/pid")).is_ok_and(|its: PathBuf| its == mine)
         };
-        let living = pids.filter(in_here).filter(|pid| is_alive(*pid));
-        living.map(|pid| Process { pid, command: command_line(pid) }).collect()
+        pids.filter(in_here).collect()
     }
+}
+
+/// The kernel counts in hundredths of seconds: user and system, its own and of ended children.
+fn processor_time(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let (_, rest) = stat.rsplit_once(')').unwrap_or_default();
+    let ticks = rest.split_whitespace().skip(11).take(4).filter_map(|n| n.parse::<u64>().ok());
+    Duration::from_millis(10 * ticks.sum::<u64>())
 }
 
 /// Whether a process is more than an entry that nobody has asked for.

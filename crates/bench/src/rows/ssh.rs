@@ -1,0 +1,221 @@
+//! Between two machines: a transfer over ssh, over a slow link, and a run with nothing to do.
+//!
+//! The hazard is work that is not seen from here: what a login does belongs to sshd, so the processor time
+//! of both machines counts.
+
+use std::path::Path;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use btrsync_testutil::command::output;
+use btrsync_testutil::require::{machines_missing, tool_missing};
+use btrsync_testutil::{Compare, LoopFs, Network};
+
+use super::full::{Cache, Full};
+use super::many::{PYTHON, Same};
+use super::peers::{BTRFS, python};
+use super::{Found, Goal, OURS, Row, contest, goals};
+use crate::contest::{Contestant, Failed, Runs, Scene};
+use crate::cost::Kind;
+use crate::options::Options;
+use crate::scene::{text_files, write_large};
+use crate::stats::Spread;
+
+const BTRFS_C: &str = "btrfs, ssh -C";
+const LOGIN: &str = "ssh far true";
+
+pub(super) const BULK: Row = Row {
+    name: "ssh-bulk",
+    about: "1 GiB in 16 files in full over ssh, two namespaces",
+    minutes: 3.0,
+    goals: &goals(BTRFS, 0.95, 0.95),
+    run: bulk,
+};
+
+pub(super) const LINK: Row = Row {
+    name: "link",
+    about: "64 MiB of text in full over ssh and 100 Mbit/s",
+    minutes: 2.0,
+    goals: &[Goal { against: BTRFS, kind: Kind::Wall, at_most: 0.50 }],
+    run: link,
+};
+
+pub(super) const NOTHING: Row = Row {
+    name: "nothing-ssh",
+    about: "nothing to do over ssh, 1,000 snapshots on both sides",
+    minutes: 1.5,
+    goals: &[],
+    run: nothing,
+};
+
+/// A scene with a network around it.
+struct Remote<S> {
+    net: Network,
+    scene: S,
+}
+
+impl<S> Remote<S> {
+    fn new(scene: S) -> Self {
+        Self { net: Network::new(), scene }
+    }
+
+    /// What both machines have done, once all logins have ended.
+    fn worked(&self) -> f64 {
+        let machines = || self.net.far.iter().chain([&self.net.near]);
+        let begin = Instant::now();
+        while machines().any(|machine| !machine.processes().is_empty()) {
+            assert!(begin.elapsed() < Duration::from_secs(30), "a login does not end");
+            sleep(Duration::from_millis(5));
+        }
+        machines().map(|machine| machine.processor_time()).sum::<Duration>().as_secs_f64()
+    }
+}
+
+impl<S: Scene> Scene for Remote<S> {
+    type Stage = S::Stage;
+
+    fn stage(&mut self) -> S::Stage {
+        self.scene.stage()
+    }
+
+    fn settle(&self, stage: &S::Stage) {
+        self.scene.settle(stage);
+    }
+
+    fn faults(&self, stage: &S::Stage, output: &[u8], compare: &Compare) -> Vec<String> {
+        self.scene.faults(stage, output, compare)
+    }
+
+    fn times(&self) -> u32 {
+        self.scene.times()
+    }
+
+    fn elsewhere(&self) -> f64 {
+        self.worked()
+    }
+}
+
+/// Ours on the near machine, with itself or without anything on the other one.
+fn near(net: &Network, program: &Path, there: Option<&Path>, ends: [&str; 2]) -> Command {
+    let mut command = net.near.command(program);
+    let there = there.unwrap_or(Path::new("none"));
+    command.arg("-yq").arg("--remote-btrsync").arg(there).args(ends);
+    command
+}
+
+fn far(path: &Path) -> String {
+    format!("far:{}", path.display())
+}
+
+type OverSsh = Remote<Full>;
+
+fn over_ssh(name: &str, program: &Path, with_itself: bool) -> Contestant<OverSsh> {
+    let program = program.to_path_buf();
+    let command = move |remote: &OverSsh, dest: &LoopFs| {
+        let there = with_itself.then_some(program.as_path());
+        let snapshot = remote.scene.source.snapshot(0).display().to_string();
+        near(&remote.net, &program, there, [&snapshot, &far(dest.path())])
+    };
+    let contestant = Contestant::new(name, command);
+    // What runs there is `btrfs receive`.
+    if with_itself { contestant } else { contestant.without_root_mtime() }
+}
+
+fn by_hand(name: &str, ssh: &'static str) -> Contestant<OverSsh> {
+    let script =
+        "set -eo pipefail; btrfs send -q \"$1\" | $3 far \"btrfs receive -q '$2' && sync -f '$2'\"";
+    let command = move |remote: &OverSsh, dest: &LoopFs| {
+        let mut bash = remote.net.near.command("bash");
+        bash.args(["-c", script, "bash"]).arg(remote.scene.source.snapshot(0));
+        bash.arg(dest.path()).arg(ssh);
+        bash
+    };
+    Contestant::new(name, command).without_root_mtime()
+}
+
+/// Returns a reason to measure nothing here.
+fn missing() -> Option<Failed> {
+    let missing = machines_missing().or_else(|| tool_missing("tc"))?;
+    Some(Failed { who: "this machine".to_owned(), faults: vec![missing] })
+}
+
+fn bulk(options: &Options) -> Result<Found, Failed> {
+    missing().map_or(Ok(()), Err)?;
+    let mib = options.size(64, 2);
+    let write = |origin: &Path| {
+        (0..16).for_each(|number| write_large(&origin.join(format!("file-{number}")), mib));
+    };
+    let mut scene = Remote::new(Full::new(Cache::Cold, "", write));
+    let ours = |name, with_itself| Ok(over_ssh(name, &options.program, with_itself));
+    let all = vec![ours(OURS, true), ours("btrsync, none there", false), Ok(by_hand(BTRFS, "ssh"))];
+    contest(options, &mut scene, all)
+}
+
+fn link(options: &Options) -> Result<Found, Failed> {
+    missing().map_or(Ok(()), Err)?;
+    let mib = options.size(4, 1);
+    let mut scene = Remote::new(Full::new(Cache::Cold, "", |origin| text_files(origin, 16, mib)));
+    slow_down(&scene.net);
+    let ours = Ok(over_ssh(OURS, &options.program, true));
+    let peers = [Ok(by_hand(BTRFS, "ssh")), Ok(by_hand(BTRFS_C, "ssh -C"))];
+    contest(options, &mut scene, [ours].into_iter().chain(peers).collect())
+}
+
+/// Lets no more than 100 Mbit/s from the near machine to the far one.
+fn slow_down(net: &Network) {
+    let mut tc = net.near.command("tc");
+    tc.args("qdisc add dev eth0 root tbf rate 100mbit burst 128kb latency 50ms".split(' '));
+    output(&mut tc).unwrap();
+}
+
+fn nothing(options: &Options) -> Result<Found, Failed> {
+    missing().map_or(Ok(()), Err)?;
+    let mut scene = Remote::new(Same::new(options, options.size(1000, 50)));
+    let program = &options.program;
+    let mut all = vec![
+        Ok(idle(OURS, program, &["--remote-btrsync", "none"], false)),
+        Ok(idle("btrsync, pull", program, &["--remote-btrsync", "none"], true)),
+        Ok(idle("btrsync, btrsync there", program, &["--remote-btrsync", text(program)], false)),
+        Ok(Contestant::new(LOGIN, |remote: &Remote<Same>, ()| {
+            let mut login = remote.net.near.command("ssh");
+            login.args(["far", "true"]);
+            login
+        })),
+    ];
+    all.push(python(options).map(|program| idle(PYTHON, program, &[], false)));
+    let mut found = contest(options, &mut scene, all)?;
+    found.notes.extend(against_a_login(&found.runs));
+    Ok(found)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("the path of btrsync is text")
+}
+
+fn idle(name: &str, program: &Path, args: &[&str], pull: bool) -> Contestant<Remote<Same>> {
+    let program = program.to_path_buf();
+    let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+    Contestant::new(name, move |remote: &Remote<Same>, ()| {
+        let (source, dest) = (remote.scene.source.path().join(""), remote.scene.dest.path());
+        let mut command = remote.net.near.command(&program);
+        command.arg("-y").args(&args);
+        match pull {
+            false => command.arg(source).arg(far(dest)),
+            true => command.arg(far(&source)).arg(dest),
+        };
+        command
+    })
+}
+
+/// The goal here is no ratio: 1.3 of what a login takes, and 50 ms.
+fn against_a_login(runs: &[Runs]) -> Option<String> {
+    let wall = |name: &str| {
+        let runs = runs.iter().find(|runs| runs.name == name)?;
+        Spread::of(&runs.costs.iter().map(|cost| cost.wall).collect::<Vec<_>>())
+    };
+    let (ours, limit) = (wall(OURS)?.median, 1.3 * wall(LOGIN)?.median + 0.05);
+    let word = if ours <= limit { "reached" } else { "NOT reached" };
+    let (ours, limit) = (ours * 1e3, limit * 1e3);
+    Some(format!("goal, 1.3 of a login and 50 ms: {ours:.0} of {limit:.0} ms, {word}"))
+}
