@@ -36,6 +36,11 @@ pub trait Scene {
     fn elsewhere(&self) -> f64 {
         0.0
     }
+
+    /// The memory of the largest of those processes in the run that has just ended, where that is known.
+    fn peak_elsewhere(&self) -> u64 {
+        0
+    }
 }
 
 type Commands<S> = Box<dyn Fn(&S, &<S as Scene>::Stage) -> Command>;
@@ -71,6 +76,7 @@ impl<S: Scene> Contestant<S> {
         let before = scene.elsewhere();
         let measured = meter.run(&command, scene.times(), || scene.settle(&stage));
         let Measured { mut cost, output } = measured.map_err(|error| failed(vec![error]))?;
+        cost.peak = cost.peak.max(scene.peak_elsewhere());
         cost.cpu += (scene.elsewhere() - before) / f64::from(scene.times());
         let faults = scene.faults(&stage, &output, &self.compare);
         if faults.is_empty() { Ok(cost) } else { Err(failed(faults)) }

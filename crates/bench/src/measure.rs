@@ -62,7 +62,7 @@ impl Meter {
             let said = fs::read(&err).unwrap_or_default();
             return Err(format!("{command:?}: {ended}: {}", String::from_utf8_lossy(&said).trim()));
         }
-        let [wall, cpu, peak] = read(&fs::read_to_string(&cost).unwrap_or_default())?;
+        let [wall, cpu, peak] = read_told(&fs::read_to_string(&cost).unwrap_or_default())?;
         let whole = Cost { wall, cpu, busy, peak: peak as u64 };
         let output = fs::read(&out).map_err(|error| error.to_string())?;
         Ok(Measured { cost: whole.each_of(times), output })
@@ -81,7 +81,11 @@ impl Meter {
     }
 }
 
-fn read(told: &str) -> Result<[f64; 3], String> {
+/// Reads what [`measure`] has told: seconds on the clock and of processors, and bytes.
+///
+/// # Errors
+/// It has told nothing.
+pub fn read_told(told: &str) -> Result<[f64; 3], String> {
     let figures: Vec<f64> = told.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     figures.try_into().map_err(|_| format!("no cost, but {told:?}"))
 }

@@ -3,7 +3,9 @@
 //! The hazard is work that is not seen from here: what a login does belongs to sshd, so the processor time
 //! of both machines counts.
 
-use std::path::Path;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -18,6 +20,7 @@ use super::peers::{BTRFS, python};
 use super::{Found, Goal, OURS, Row, contest, goals};
 use crate::contest::{Contestant, Failed, Runs, Scene};
 use crate::cost::Kind;
+use crate::measure::{WORD, read_told};
 use crate::options::Options;
 use crate::scene::{text_files, write_large};
 use crate::stats::Spread;
@@ -53,11 +56,22 @@ pub(super) const NOTHING: Row = Row {
 struct Remote<S> {
     net: Network,
     scene: S,
+    /// Runs btrsync on the far machine, and is a script that measures it.
+    there: PathBuf,
+    /// What that has told.
+    told: PathBuf,
 }
 
 impl<S> Remote<S> {
-    fn new(scene: S) -> Self {
-        Self { net: Network::new(), scene }
+    fn new(options: &Options, scene: S) -> Self {
+        let net = Network::new();
+        let told = net.far[0].write("told", "");
+        let (helper, program) = (options.meter().helper, &options.program);
+        let [helper, cost, program] = [&helper, &told, program].map(|path| path.display());
+        let script = format!("#!/bin/sh\nexec '{helper}' {WORD} '{cost}' 1 '{program}' \"$@\"\n");
+        let there = net.far[0].write("btrsync-there", script);
+        fs::set_permissions(&there, Permissions::from_mode(0o755)).unwrap();
+        Self { net, scene, there, told }
     }
 
     /// What both machines have done, once all logins have ended.
@@ -76,6 +90,7 @@ impl<S: Scene> Scene for Remote<S> {
     type Stage = S::Stage;
 
     fn stage(&mut self) -> S::Stage {
+        fs::write(&self.told, "").unwrap();
         self.scene.stage()
     }
 
@@ -93,6 +108,12 @@ impl<S: Scene> Scene for Remote<S> {
 
     fn elsewhere(&self) -> f64 {
         self.worked()
+    }
+
+    /// Of btrsync alone: what others run there tells nothing.
+    fn peak_elsewhere(&self) -> u64 {
+        let told = fs::read_to_string(&self.told).unwrap();
+        read_told(&told).map_or(0, |[_, _, peak]| peak as u64)
     }
 }
 
@@ -113,7 +134,7 @@ type OverSsh = Remote<Full>;
 fn over_ssh(name: &str, program: &Path, with_itself: bool) -> Contestant<OverSsh> {
     let program = program.to_path_buf();
     let command = move |remote: &OverSsh, dest: &LoopFs| {
-        let there = with_itself.then_some(program.as_path());
+        let there = with_itself.then_some(remote.there.as_path());
         let snapshot = remote.scene.source.snapshot(0).display().to_string();
         near(&remote.net, &program, there, [&snapshot, &far(dest.path())])
     };
@@ -146,7 +167,7 @@ fn bulk(options: &Options) -> Result<Found, Failed> {
     let write = |origin: &Path| {
         (0..16).for_each(|number| write_large(&origin.join(format!("file-{number}")), mib));
     };
-    let mut scene = Remote::new(Full::new(Cache::Cold, "", write));
+    let mut scene = Remote::new(options, Full::new(Cache::Cold, "", write));
     let ours = |name, with_itself| Ok(over_ssh(name, &options.program, with_itself));
     let all = vec![ours(OURS, true), ours("btrsync, none there", false), Ok(by_hand(BTRFS, "ssh"))];
     contest(options, &mut scene, all)
@@ -155,7 +176,8 @@ fn bulk(options: &Options) -> Result<Found, Failed> {
 fn link(options: &Options) -> Result<Found, Failed> {
     missing().map_or(Ok(()), Err)?;
     let mib = options.size(4, 1);
-    let mut scene = Remote::new(Full::new(Cache::Cold, "", |origin| text_files(origin, 16, mib)));
+    let mut scene =
+        Remote::new(options, Full::new(Cache::Cold, "", |origin| text_files(origin, 16, mib)));
     slow_down(&scene.net);
     let ours = Ok(over_ssh(OURS, &options.program, true));
     let peers = [Ok(by_hand(BTRFS, "ssh")), Ok(by_hand(BTRFS_C, "ssh -C"))];
@@ -171,7 +193,7 @@ fn slow_down(net: &Network) {
 
 fn nothing(options: &Options) -> Result<Found, Failed> {
     missing().map_or(Ok(()), Err)?;
-    let mut scene = Remote::new(Same::new(options, options.size(1000, 50)));
+    let mut scene = Remote::new(options, Same::new(options, options.size(1000, 50)));
     let program = &options.program;
     let mut all = vec![
         Ok(idle(OURS, program, &["--remote-btrsync", "none"], false)),
