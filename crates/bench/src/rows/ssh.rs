@@ -10,8 +10,8 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use btrsync_testutil::command::output;
-use btrsync_testutil::require::{machines_missing, tool_missing};
+use btrsync_testutil::machine::Weather;
+use btrsync_testutil::require::weather_missing;
 use btrsync_testutil::{Compare, LoopFs, Network};
 
 use super::full::{Cache, Full};
@@ -26,6 +26,8 @@ use crate::scene::{text_files, write_large};
 use crate::stats::Spread;
 
 const BTRFS_C: &str = "btrfs, ssh -C";
+/// The rate of the slow link.
+const KBIT: u32 = 100_000;
 const LOGIN: &str = "ssh far true";
 
 pub(super) const BULK: Row = Row {
@@ -157,7 +159,7 @@ fn by_hand(name: &str, ssh: &'static str) -> Contestant<OverSsh> {
 
 /// Returns a reason to measure nothing here.
 fn missing() -> Option<Failed> {
-    let missing = machines_missing().or_else(|| tool_missing("tc"))?;
+    let missing = weather_missing()?;
     Some(Failed { who: "this machine".to_owned(), faults: vec![missing] })
 }
 
@@ -178,17 +180,10 @@ fn link(options: &Options) -> Result<Found, Failed> {
     let mib = options.size(4, 1);
     let mut scene =
         Remote::new(options, Full::new(Cache::Cold, "", |origin| text_files(origin, 16, mib)));
-    slow_down(&scene.net);
+    scene.net.weather(0, Weather::Slow(KBIT));
     let ours = Ok(over_ssh(OURS, &options.program, true));
     let peers = [Ok(by_hand(BTRFS, "ssh")), Ok(by_hand(BTRFS_C, "ssh -C"))];
     contest(options, &mut scene, [ours].into_iter().chain(peers).collect())
-}
-
-/// Lets no more than 100 Mbit/s from the near machine to the far one.
-fn slow_down(net: &Network) {
-    let mut tc = net.near.command("tc");
-    tc.args("qdisc add dev eth0 root tbf rate 100mbit burst 128kb latency 50ms".split(' '));
-    output(&mut tc).unwrap();
 }
 
 fn nothing(options: &Options) -> Result<Found, Failed> {
