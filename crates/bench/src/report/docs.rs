@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 
 use super::table::seconds;
-use super::{Ratio, Report, read, svg};
+use super::{Peak, Ratio, Report, read, svg};
 use crate::contest::Runs;
 use crate::cost::Kind;
 use crate::rows::{ALL, OURS};
@@ -140,7 +140,8 @@ fn section(report: &Report) -> String {
     } else {
         text += "\n";
     }
-    let notes = report.notes.iter().map(|note| format!("- {note}\n")).collect::<String>();
+    let notes = report.peak.map(peak).into_iter().chain(report.notes.iter().cloned());
+    let notes: String = notes.map(|note| format!("- {note}\n")).collect();
     if !notes.is_empty() {
         text += &format!("\n{notes}");
     }
@@ -148,6 +149,12 @@ fn section(report: &Report) -> String {
         _ = write!(text, "\n![{} by {}](plots/{}.svg)\n", plot.title, plot.of, plot.name);
     }
     text
+}
+
+fn peak(peak: Peak) -> String {
+    let [bytes, goal] = [peak.bytes, peak.goal].map(|bytes| bytes as f64 / MIB);
+    let word = if peak.bytes <= peak.goal { "reached" } else { "not reached" };
+    format!("the largest process of btrsync had {bytes:.0} MiB, goal {goal:.0}: {word}")
 }
 
 fn capital(text: &str) -> String {
@@ -165,7 +172,72 @@ fn medians(runs: &Runs) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::runs;
     use super::*;
+    use crate::curve::{Curve, Plot};
+    use crate::host::Host;
+    use crate::report::write;
+    use crate::rows::Found;
+
+    fn measured(name: &str, quick: bool) -> Report {
+        let row = ALL.iter().find(|row| row.name == name).unwrap();
+        let curve = Curve { name: "a".into(), points: vec![(10.0, 1.0), (100.0, 2.0)] };
+        let plot = Plot {
+            name: "growth".into(),
+            title: "Growth".into(),
+            of: "files".into(),
+            curves: vec![curve],
+        };
+        let runs = vec![runs(OURS, &[1.0, 2.0, 3.0]), runs("btrfs", &[2.0, 4.0, 4.0])];
+        Report::new(
+            row,
+            quick,
+            host(),
+            Found { runs, plots: vec![plot], notes: vec!["a note".into()] },
+        )
+    }
+
+    fn host() -> Host {
+        Host {
+            date: "2026-01-01".into(),
+            commit: "abc".into(),
+            processors: "2 processors".into(),
+            memory_gib: 24.0,
+            kernel: "6.18".into(),
+            images: "memory".into(),
+            load: 3.0,
+            versions: vec![],
+        }
+    }
+
+    #[test]
+    fn what_was_measured_gets_into_the_pages_but_not_what_was_only_tried() {
+        let dir = tempfile::tempdir().unwrap();
+        let (out, docs) = (dir.path().join("out"), dir.path().join("docs"));
+        fs::create_dir(&docs).unwrap();
+        let pages = [docs.join("benchmarks.md"), dir.path().join("README.md")];
+        pages.iter().for_each(|page| {
+            fs::write(page, "before\n<!-- results -->\nold\n<!-- end of results -->\n").unwrap();
+        });
+        write(&measured("small-cold", false), &out).unwrap();
+        write(&measured("large", true), &out).unwrap();
+        update(&out, dir.path()).unwrap();
+        let [page, readme] = pages.map(|page| fs::read_to_string(page).unwrap());
+        let row = "| `small-cold` | btrfs | 0.50 (0.50 to 0.75) | ≤ 0.62 | 0.50 (0.50 to 0.75) | ≤ 0.56 |";
+        for part in
+            [row, "### small-cold", "- a note", "not idle", "plots/growth.svg", "1 MiB, goal 80"]
+        {
+            assert!(page.contains(part), "{part} is not in {page}");
+        }
+        assert!(
+            page.starts_with("before\n") && !page.contains("\nold\n") && !page.contains("`large`")
+        );
+        assert!(
+            readme.contains("| `small-cold` | btrfs | 0.50 | ≤ 0.62 | 0.50 | ≤ 0.56 |"),
+            "{readme}"
+        );
+        assert!(docs.join("plots/growth.svg").exists());
+    }
 
     #[test]
     fn only_what_is_between_the_marks_is_replaced() {
