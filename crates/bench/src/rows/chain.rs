@@ -25,7 +25,7 @@ const COMPARED: usize = 10;
 pub(super) const ROW: Row = Row {
     name: "chain",
     about: "100 snapshots of 8,000 files, 20 changes each; the one before them is there",
-    minutes: 5.0,
+    minutes: 3.0,
     goals: &goals(BTRFS, 0.70, 0.70),
     run,
 };

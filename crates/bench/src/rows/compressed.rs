@@ -17,7 +17,7 @@ const GOALS: [[Goal; 2]; 2] = [goals(BTRFS, 0.28, 0.35), goals(BTRFS_V2, 0.90, 0
 pub(super) const ROW: Row = Row {
     name: "compressed",
     about: "1 GiB of text in full, zstd on both sides, nothing of the source cached",
-    minutes: 3.0,
+    minutes: 2.5,
     goals: GOALS.as_flattened(),
     run,
 };

@@ -13,7 +13,7 @@ use crate::scene::{Source, copy_machine, fresh, used, write_large};
 pub(super) const SMALL_COLD: Row = Row {
     name: "small-cold",
     about: "60,000 small files in full, nothing of the source cached",
-    minutes: 3.0,
+    minutes: 2.2,
     goals: &goals(BTRFS, 0.62, 0.56),
     run: |options| small(options, Cache::Cold),
 };
@@ -21,7 +21,7 @@ pub(super) const SMALL_COLD: Row = Row {
 pub(super) const SMALL_WARM: Row = Row {
     name: "small-warm",
     about: "60,000 small files in full, all of the source cached",
-    minutes: 3.0,
+    minutes: 2.6,
     goals: &goals(BTRFS, 0.58, 0.50),
     run: |options| small(options, Cache::Warm),
 };
@@ -30,7 +30,7 @@ const LARGE_GOALS: [Goal; 2] = goals(BTRFS, 0.65, 0.60);
 pub(super) const LARGE: Row = Row {
     name: "large",
     about: "one file of 2 GiB in full, nothing of the source cached",
-    minutes: 2.0,
+    minutes: 1.2,
     goals: &LARGE_GOALS,
     run: large,
 };

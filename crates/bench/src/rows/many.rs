@@ -24,7 +24,7 @@ const TIMES: u32 = 10;
 pub(super) const LISTING: Row = Row {
     name: "listing",
     about: "btrsync list, 10,000 snapshots",
-    minutes: 0.5,
+    minutes: 0.4,
     goals: &[Goal { against: LIST, kind: Kind::Wall, at_most: 0.20 }],
     run: listing,
 };
@@ -32,7 +32,7 @@ pub(super) const LISTING: Row = Row {
 pub(super) const NOTHING: Row = Row {
     name: "nothing",
     about: "nothing to do, 1,000 snapshots on both sides",
-    minutes: 1.5,
+    minutes: 0.5,
     goals: &goals(PYTHON, 0.05, 0.05),
     run: nothing,
 };

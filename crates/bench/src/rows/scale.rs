@@ -25,7 +25,7 @@ const ROUNDS: usize = 3;
 pub(super) const ROW: Row = Row {
     name: "scale",
     about: "cost against size: 10 to 10,000 snapshots, 1,000 to 100,000 files; --full: ten times as many",
-    minutes: 5.0,
+    minutes: 3.0,
     goals: &[],
     run,
 };

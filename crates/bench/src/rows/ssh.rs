@@ -33,7 +33,7 @@ const LOGIN: &str = "ssh far true";
 pub(super) const BULK: Row = Row {
     name: "ssh-bulk",
     about: "1 GiB in 16 files in full over ssh, two namespaces",
-    minutes: 3.0,
+    minutes: 1.5,
     goals: &goals(BTRFS, 0.95, 0.95),
     run: bulk,
 };
@@ -41,7 +41,7 @@ pub(super) const BULK: Row = Row {
 pub(super) const LINK: Row = Row {
     name: "link",
     about: "64 MiB of text in full over ssh and 100 Mbit/s",
-    minutes: 2.0,
+    minutes: 1.3,
     goals: &[Goal { against: BTRFS, kind: Kind::Wall, at_most: 0.50 }],
     run: link,
 };
@@ -49,7 +49,7 @@ pub(super) const LINK: Row = Row {
 pub(super) const NOTHING: Row = Row {
     name: "nothing-ssh",
     about: "nothing to do over ssh, 1,000 snapshots on both sides",
-    minutes: 1.5,
+    minutes: 0.8,
     goals: &[],
     run: nothing,
 };
