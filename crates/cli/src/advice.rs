@@ -7,7 +7,7 @@ use std::fmt::Display;
 
 use btrsync::agent::{AgentError, Sort, There};
 use btrsync::receive::{ApplyError, SourceError};
-use btrsync::sync::root::{CommandError, DumpError, RootError};
+use btrsync::sync::root::{BootstrapError, CommandError, DumpError, RootError};
 use btrsync::verify::VerifyError;
 use btrsync::{ReceiveError, stream};
 
@@ -92,6 +92,7 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
         RootError::Writable { .. } => "make it read-only again, or snapshot it, and run again",
         RootError::Remove { .. } if error.raw_os_error() == Some(ENOTEMPTY) => NESTED,
         RootError::Locked { .. } => "wait for the other run to end, or give --wait",
+        RootError::Bootstrap(error) => by_bootstrap(error),
         RootError::Command(error) => return by_command(error),
         RootError::Agent(error) => by_agent(error),
         RootError::There(there) => return by_sort(there),
@@ -113,6 +114,18 @@ fn by_kind(error: &RootError) -> Option<&'static str> {
         RootError::System { .. } => LIMITS,
         _ => return None,
     })
+}
+
+fn by_bootstrap(error: &BootstrapError) -> &'static str {
+    match error {
+        BootstrapError::Dynamic { .. } => {
+            "name a static build of btrsync: --bootstrap=FILE ('./dev package' makes one)"
+        }
+        BootstrapError::Processor { .. } => {
+            "name a static build for that kind of machine: --bootstrap=FILE"
+        }
+        _ => "name a btrsync that runs there: --bootstrap=FILE",
+    }
 }
 
 const ENOTEMPTY: i32 = 39;

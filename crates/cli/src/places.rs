@@ -117,7 +117,9 @@ impl<'a> Places<'a> {
         match location::parse(argument)? {
             Location::Here(path) => Ok((self.here(sudo), path)),
             Location::There(SshAddress { options, path }) => {
-                let ssh = self.connection(&self.machines.ssh(options)).await;
+                // Whoever only looks leaves nothing there.
+                let options = SshOptions { bootstrap: None, ..self.machines.ssh(options) };
+                let ssh = self.connection(&options).await;
                 let factory = if sudo { ssh.with_sudo().await? } else { ssh };
                 Ok((Arc::new(factory), path))
             }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use btrsync::sync::root::{Btrsync, Checkpoints, Scope, SshOptions};
+use btrsync::sync::root::{Bootstrap, Btrsync, Checkpoints, Scope, SshOptions};
 use clap::ValueEnum;
 use clap::builder::{TypedValueParser, ValueParser};
 
@@ -60,6 +60,12 @@ pub(crate) struct Machines {
     #[arg(long, value_name = "PATH|none", help_heading = MACHINES)]
     remote_btrsync: Option<OsString>,
 
+    /// Copy FILE, a static build of btrsync, into ~/.cache/btrsync of other machines where none is that can be used;
+    /// without FILE, the program itself
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "",
+        conflicts_with = "remote_btrsync", hide_short_help = true, help_heading = MACHINES)]
+    bootstrap: Option<OsString>,
+
     /// Give a connection up after SECONDS of silence
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = timeout, help_heading = MACHINES)]
     timeout: Duration,
@@ -105,9 +111,18 @@ impl Machines {
             config_file: self.ssh_config.clone(),
             compression: self.ssh_compress,
             btrsync: self.btrsync(),
+            bootstrap: self.bootstrap(),
             patience: Some(self.timeout),
             ..options
         }
+    }
+
+    fn bootstrap(&self) -> Option<Bootstrap> {
+        Some(match self.bootstrap.as_ref()? {
+            // The kernel's name for it works also where the file has been replaced since.
+            itself if itself.is_empty() => Bootstrap::Itself("/proc/self/exe".into()),
+            file => Bootstrap::File(file.into()),
+        })
     }
 
     fn btrsync(&self) -> Btrsync {

@@ -197,7 +197,7 @@ fn what_will_be_sent_is_measured_over_there_and_the_room_for_it() {
 }
 
 /// A program that only says who it is: protocol 2.0, in MessagePack.
-const NEWER: &str = r#"#!/bin/sh
+pub(crate) const NEWER: &str = r#"#!/bin/sh
 printf '\nbtrsync speaks frames\n\017\000\000\000\000\000\000\000\000\202\245major\002\245minor\000'
 cat >/dev/null
 "#;

@@ -6,6 +6,7 @@
 
 mod agent;
 mod agent_ends;
+mod bootstrap;
 mod clean;
 mod clones;
 mod doctor;

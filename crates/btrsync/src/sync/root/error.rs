@@ -7,7 +7,7 @@ use btrsync_kernel as kernel;
 
 use super::command::CommandError;
 use super::dump::DumpError;
-use super::ssh::BadAddress;
+use super::ssh::{BadAddress, BootstrapError};
 use crate::agent::{AgentError, There};
 use crate::btrfs::Subvolume;
 use crate::receive::ReceiveError;
@@ -161,6 +161,9 @@ pub enum RootError {
     /// A location on another machine cannot be one.
     #[error(transparent)]
     Address(BadAddress),
+    /// A program cannot be put on another machine.
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
     /// A command on another machine, or under sudo, failed.
     #[error(transparent)]
     Command(CommandError),

@@ -30,7 +30,9 @@ pub use file::FileRoot;
 pub use form::StreamForm;
 pub use leftover::Leftover;
 pub use local::LocalRoot;
-pub use ssh::{BadAddress, Btrsync, Ssh, SshAddress, SshOptions, Worker};
+pub use ssh::{
+    BadAddress, Bootstrap, BootstrapError, Btrsync, Ssh, SshAddress, SshOptions, Worker,
+};
 
 pub use crate::receive::{Checkpoints, Partial, Prefix, Received, StreamMeta};
 use crate::thread;

@@ -36,8 +36,16 @@ impl Link {
         sudo: bool,
     ) -> Result<Greeted, RootError> {
         let shell = Shell::new(Arc::clone(self), sudo);
-        let script = Script::new(SERVE).arg(program);
-        let (mut session, output) = self.start(&script, shell.sudo, self.cancel())?;
+        self.become_agent(&Script::new(SERVE).arg(program), &shell)
+    }
+
+    /// Runs a script that becomes a btrsync.
+    pub(super) fn become_agent(
+        self: &Arc<Self>,
+        script: &Script,
+        shell: &Shell,
+    ) -> Result<Greeted, RootError> {
+        let (mut session, output) = self.start(script, shell.sudo, self.cancel())?;
         session.flush()?;
         let input = session.take_input().ok_or_else(|| shell.garbled("btrsync", "no input"))?;
         Ok(Greeted { early: Vec::new(), input, output, carrier: Box::new(session) })

@@ -5,6 +5,7 @@
 //! which no name can mean anything. A listing tells less than the kernel does: see [`text`].
 
 mod agent;
+mod bootstrap;
 mod channel;
 mod directory;
 mod error;
@@ -31,6 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 
+pub(super) use self::bootstrap::is_of_place;
 pub use self::error::CommandError;
 pub(super) use self::link::{Link, Login};
 use self::list::Listing;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Btrsync, Socket, SshOptions};
+use super::{Bootstrap, Btrsync, Program, Socket, SshOptions};
 use crate::Cancel;
 use crate::agent::{AgentError, PATIENCE};
 use crate::sync::root::agent::Agent;
@@ -83,21 +83,46 @@ impl Connection {
         };
         let start = |program| self.start(link, program, sudo, options);
         let commands = |why: String| Way::Commands(Arc::clone(link), why);
-        let program = match &options.btrsync {
-            Btrsync::No => return Ok(commands("btrsync there is not to be used".to_owned())),
-            Btrsync::At(program) => return Ok(Way::Agent(start(program)?)),
-            Btrsync::IfThere => match link.find_btrsync()? {
-                Some(program) => program,
-                None => return Ok(commands("there is no btrsync in its PATH".to_owned())),
-            },
-        };
-        match start(&program) {
-            Ok(agent) => Ok(Way::Agent(agent)),
-            Err(RootError::Agent(
-                error @ (AgentError::Absent { .. } | AgentError::Version { .. }),
-            )) => Ok(commands(error.to_string())),
-            Err(error) => Err(error),
+        match &options.btrsync {
+            Btrsync::No => Ok(commands("btrsync there is not to be used".to_owned())),
+            Btrsync::At(program) => Ok(Way::Agent(start(program)?)),
+            Btrsync::IfThere => {
+                let why = match link.find_btrsync()? {
+                    None => "there is no btrsync in its PATH".to_owned(),
+                    Some(program) => match unless_unfit(start(&program))? {
+                        Ok(agent) => return Ok(Way::Agent(agent)),
+                        Err(why) => why,
+                    },
+                };
+                match &options.bootstrap {
+                    None => Ok(commands(why)),
+                    Some(which) => match self.bootstrap(link, which, sudo, options)? {
+                        Ok(agent) => Ok(Way::Agent(agent)),
+                        Err(why) => Ok(commands(why)),
+                    },
+                }
+            }
         }
+    }
+
+    /// Puts a program there, if it is not, and starts it; or tells why that machine does not take it.
+    fn bootstrap(
+        &self,
+        link: &Arc<Link>,
+        which: &Bootstrap,
+        sudo: bool,
+        options: &SshOptions,
+    ) -> Result<Result<Agent, String>, RootError> {
+        let program = Program::read(which)?;
+        match link.put(&program) {
+            Err(error) if command::is_of_place(&error) => {
+                return Ok(Err(format!("it cannot be put there: {error}")));
+            }
+            put => put?,
+        };
+        let greeted = link.start_cached(&program, sudo)?;
+        let agent = Agent::greeted(greeted, link.host(), PATIENCE, options.patience, &self.cancel);
+        unless_unfit(agent)
     }
 
     fn start(
@@ -132,5 +157,16 @@ impl Connection {
             Login::Shell(link) => link.close(),
             Login::Agent { agent, .. } => agent.end(),
         }
+    }
+}
+
+/// What cannot be used is no failure: then something else does the work.
+fn unless_unfit(started: Result<Agent, RootError>) -> Result<Result<Agent, String>, RootError> {
+    match started {
+        Ok(agent) => Ok(Ok(agent)),
+        Err(RootError::Agent(error @ (AgentError::Absent { .. } | AgentError::Version { .. }))) => {
+            Ok(Err(error.to_string()))
+        }
+        Err(error) => Err(error),
     }
 }

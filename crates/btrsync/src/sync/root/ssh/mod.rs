@@ -5,6 +5,7 @@
 
 mod address;
 mod connection;
+mod program;
 mod socket;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,8 @@ use async_trait::async_trait;
 
 pub use self::address::{BadAddress, SshAddress};
 use self::connection::{Connection, Way};
+pub use self::program::{Bootstrap, BootstrapError};
+pub(super) use self::program::{Elf, Program};
 pub(super) use self::socket::Socket;
 use super::command::{CommandError, CommandRoot};
 use super::contract::{BtrfsRoot, Look, RootFactory, RootOptions};
@@ -41,6 +44,8 @@ pub struct SshOptions {
     pub compression: bool,
     /// Which btrsync of the other machine is used.
     pub btrsync: Btrsync,
+    /// What is copied there where no btrsync is found that can be used; nothing is otherwise.
+    pub bootstrap: Option<Bootstrap>,
     /// After how much silence the connection is given up; 30 seconds where it is not set.
     pub patience: Option<Duration>,
 }

@@ -38,7 +38,7 @@ const PLAIN_SINCE_8_7: [&str; 3] =
 /// The socket of a connection. Dropped, it is removed with its directory.
 #[derive(Debug)]
 pub(in crate::sync::root) struct Socket {
-    options: SshOptions,
+    options: Box<SshOptions>,
     dir: TempDir,
     /// Tells other runs that this directory is in use.
     _lock: File,
@@ -57,7 +57,7 @@ impl Socket {
             flock(&lock, FlockOperation::LockExclusive)?;
             // Between the two calls it looked like that of a dead run.
             if lock.metadata()?.nlink() > 0 {
-                return Ok(Self { options, dir, _lock: lock });
+                return Ok(Self { options: Box::new(options), dir, _lock: lock });
             }
         }
     }
