@@ -22,8 +22,19 @@ pub(crate) struct World {
 impl World {
     #[track_caller]
     pub(crate) fn new() -> Self {
+        Self::of(Network::new())
+    }
+
+    /// One whose `nas` has this program in its search path.
+    #[track_caller]
+    pub(crate) fn with_btrsync_there() -> Self {
+        let installed = Machine::builder().program(env!("CARGO_BIN_EXE_btrsync"));
+        Self::of(Network::of(&[installed]))
+    }
+
+    #[track_caller]
+    fn of(net: Network) -> Self {
         let filesystems: Vec<LoopFs> = (0..4).map(|_| LoopFs::new()).collect();
-        let net = Network::new();
         for (name, filesystem) in ["data", "backup", "disk"].iter().zip(&filesystems) {
             mount(&net.near, filesystem.path(), name);
         }

@@ -204,3 +204,21 @@ fn without_one_capability_a_copy_is_right_or_is_none() {
 /// Without which of them root cannot send and receive a zoo of its own.
 const NEEDED: &[&str] =
     &["chown", "dac_override", "fowner", "fsetid", "mknod", "setfcap", "sys_admin"];
+
+/// What the handbook says of a job that only sends.
+#[test]
+fn whoever_only_sends_and_verifies_needs_two() {
+    require_btrfs!();
+    require_tool!("setpriv");
+    let pair = Pair::with_zoo(1);
+    let set = ["sys_admin", "dac_read_search"];
+    let file = pair.src.path().join("stream");
+    let snap = pair.snaps().join("round-0");
+    let words = |words: &[&str]| words.iter().map(std::ffi::OsString::from).collect::<Vec<_>>();
+    let send = [words(&["send", "-q", "-f"]), vec![file.clone().into(), snap.clone().into()]];
+    with_only(&set, send.concat()).exits(0);
+    assert_eq!(fs::read(&file).unwrap(), btrfs::send(&snap, None));
+    run(pair.args(&["-y"])).exits(0);
+    let verify = [words(&["verify"]), vec![snap.into(), pair.backup().into()]];
+    with_only(&set, verify.concat()).exits(0).says(&["1 equal"]);
+}

@@ -118,3 +118,65 @@ fn a_user_whom_sudo_does_not_know() {
     ended.complains(&["no rights on anna@far", "a password is required", "what next"]);
     sides.is_quiet();
 }
+
+/// Lets the user start the server of a program as root, and nothing else; returns what sudo says to other wishes.
+fn only_serve(machine: &Machine, program: &std::path::Path) -> Vec<bool> {
+    let line =
+        format!("root ALL=(ALL) ALL\n{USER} ALL=(root) NOPASSWD: {} serve\n", program.display());
+    // It is seen in there because it is the same file.
+    machine.write("etc/sudoers", line);
+    let program = program.to_str().unwrap();
+    let wishes: [&[&str]; 6] = [
+        &["btrfs", "subvolume", "list", "/"],
+        &[program, "list", "/"],
+        &[program, "serve", "--root", "/"],
+        &[program, "serve", "--help"],
+        &["sh", "-c", "true"],
+        &["true"],
+    ];
+    let allowed = |wish: &&[&str]| {
+        let mut sudo = machine.command_as_user("sudo");
+        let ended = sudo.arg("-n").args(*wish).output().unwrap();
+        assert_eq!(
+            ended.status.success(),
+            !String::from_utf8_lossy(&ended.stderr).contains("sudo:")
+        );
+        ended.status.success()
+    };
+    wishes.iter().map(allowed).collect()
+}
+
+#[test]
+fn one_line_of_sudoers_is_enough_there_and_allows_nothing_else() {
+    require_machines!();
+    let far = Machine::builder().program(BTRSYNC);
+    for way in BOTH {
+        let sides = Sides::with(way, Pair::with_zoo(2), far.clone());
+        let program = sides.far().home(USER).join("../../bin/btrsync").canonicalize().unwrap();
+        assert_eq!(only_serve(sides.far(), &program), [false; 6]);
+        let (from, to) = match way {
+            Way::Push => (sides.source(), at("anna@far", &sides.pair.backup())),
+            Way::Pull => (at("anna@far", &sides.pair.snaps()), sides.destination()),
+        };
+        sides.run(["doctor".into(), "-s".into(), from.clone(), to.clone()]).exits(0);
+        sides.run(["-ys".into(), "--verify".into(), from, to]).exits(0);
+        sides.is_complete();
+    }
+}
+
+#[test]
+fn one_line_of_sudoers_is_enough_here() {
+    require_machines!();
+    let pair = Pair::with_zoo(2);
+    let machine = Machine::on_loopback();
+    let binary = own_binary(&machine);
+    assert_eq!(only_serve(&machine, &binary), [false; 6]);
+    let mut command = machine.command_as_user(&binary);
+    let mut source = pair.snaps().into_os_string();
+    source.push("/");
+    Ended::of(command.args(["-ys", "--verify"]).arg(source).arg(pair.backup())).exits(0);
+    for name in ["round-0", "round-1"] {
+        crate::support::arrived(&pair.snaps().join(name), &pair.backup().join(name));
+    }
+    crate::sides::all_end(&machine);
+}

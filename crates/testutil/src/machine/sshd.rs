@@ -44,7 +44,8 @@ impl Sshd {
             must("make", key, output(&mut keygen));
         }
         let text = format!(
-            "HostKey {dir}/host_key\nAuthorizedKeysFile {dir}/user_key.pub\nPidFile none\n\
+            "HostKey {dir}/host_key\nAuthorizedKeysFile {dir}/user_key.pub .ssh/authorized_keys\n\
+             PidFile none\n\
              StrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\n\
              KbdInteractiveAuthentication no\nLogLevel VERBOSE\nPrintMotd no\n{lines}",
             dir = dir.display()
