@@ -10,6 +10,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
@@ -62,6 +63,11 @@ impl Socket {
         }
     }
 
+    /// Returns after how much silence the connection is given up.
+    pub(in crate::sync::root) fn patience(&self) -> Duration {
+        self.options.patience.unwrap_or(crate::agent::PATIENCE)
+    }
+
     /// Returns the ssh that logs in and runs a command there.
     pub(in crate::sync::root) fn login(&self, command: &str) -> Command {
         let mut ssh = Command::new("ssh");
@@ -70,10 +76,12 @@ impl Socket {
         for option in PLAIN.iter().chain(newer) {
             ssh.args(["-o", option]);
         }
-        let patience = self.options.patience.unwrap_or(crate::agent::PATIENCE).as_secs();
+        let patience = self.patience().as_secs();
         let interval = patience.div_ceil(SIGNS).max(1);
         ssh.args(["-o", &format!("ServerAliveInterval={interval}")]);
-        ssh.args(["-o", &format!("ServerAliveCountMax={SIGNS}")]);
+        let most = patience.div_ceil(interval).max(1);
+        ssh.args(["-o", &format!("ConnectTimeout={}", patience.max(1))]);
+        ssh.args(["-o", &format!("ServerAliveCountMax={most}")]);
         self.options.arguments(&mut ssh);
         ssh.arg("--").arg(&self.options.host).arg(command);
         ssh
