@@ -13,11 +13,18 @@ use tokio::sync::oneshot;
 pub(crate) fn run<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<impl Future<Output = io::Result<T>> + Send + 'static> {
+    named("btrsync", work)
+}
+
+/// As [`run`], on a thread that others see under this name, of which the kernel keeps 15 bytes.
+pub(crate) fn named<T: Send + 'static>(
+    name: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<impl Future<Output = io::Result<T>> + Send + 'static> {
     let (sender, receiver) = oneshot::channel();
-    let name = "btrsync".to_owned();
     // What a thread tells belongs to the transfer that it works for.
     let span = tracing::Span::current();
-    Builder::new().name(name).spawn(move || {
+    Builder::new().name(name.to_owned()).spawn(move || {
         let _entered = span.entered();
         // Nobody waits for the result of what was dropped.
         let _ = sender.send(work());

@@ -410,7 +410,11 @@ mod tests {
             RootError::Writable { path: path() },
             RootError::ReadOnly { path: path(), what: "the filesystem" },
             RootError::OtherMount { path: path() },
-            RootError::Locked { path: path(), pid: None },
+            RootError::Locked {
+                path: path(),
+                pid: None,
+                holder: btrsync::sync::root::Holder::Here,
+            },
             RootError::CreateDirectory { path: path(), source: io(28) },
             RootError::System { what: "x", source: io(24) },
             RootError::Verify(VerifyError::Mounted { path: path() }),
@@ -432,7 +436,11 @@ mod tests {
 
     #[test]
     fn a_lock_and_an_interruption_have_exit_codes_of_their_own() {
-        let locked = RootError::Locked { path: "/x".into(), pid: Some(7) };
+        let locked = RootError::Locked {
+            path: "/x".into(),
+            pid: Some(7),
+            holder: btrsync::sync::root::Holder::Here,
+        };
         assert_eq!(Failure::from(&locked).message, "another run is using /x (process 7)");
         assert_eq!(Failure::from(locked).exit, Exit::Locked);
         assert_eq!(Failure::from(RootError::Cancelled).exit, Exit::Interrupted);

@@ -104,6 +104,11 @@ impl Machines {
             }
     }
 
+    /// After how much silence a connection is given up.
+    pub(crate) fn patience(&self) -> Duration {
+        self.timeout
+    }
+
     /// Adds what the arguments say of ssh.
     pub(crate) fn ssh(&self, options: SshOptions) -> SshOptions {
         SshOptions {

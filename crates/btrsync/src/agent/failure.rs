@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::value::Bytes;
 use crate::receive::{ApplyError, ReceiveError, SourceError};
-use crate::sync::root::RootError;
+use crate::sync::root::{Holder, RootError};
 use crate::text::escaped;
 use crate::verify::VerifyError;
 
@@ -100,6 +100,9 @@ pub(crate) struct Failure {
     errno: Option<i32>,
     #[serde(default)]
     pid: Option<i32>,
+    /// How much the run that holds a lock has heard.
+    #[serde(default)]
+    heard: Option<u64>,
     #[serde(default)]
     follows: bool,
     #[serde(default)]
@@ -117,8 +120,8 @@ const LONGEST: usize = 16 * 1024;
 impl Failure {
     /// A failure without an error of ours behind it.
     pub(crate) fn new(sort: Sort, message: impl Into<String>) -> Self {
-        let (path, errno, pid, follows, of_clone) = Default::default();
-        Self { sort, message: message.into(), path, errno, pid, follows, of_clone }
+        let (path, errno, pid, heard, follows, of_clone) = Default::default();
+        Self { sort, message: message.into(), path, errno, pid, heard, follows, of_clone }
     }
 
     pub(crate) fn sort(&self) -> Sort {
@@ -149,7 +152,10 @@ impl Failure {
             Sort::CreateDirectory => RootError::CreateDirectory { path, source },
             Sort::OtherMount => RootError::OtherMount { path },
             Sort::ReadOnly => RootError::ReadOnly { path, what: what_of(&message) },
-            Sort::Locked => RootError::Locked { path, pid: self.pid },
+            Sort::Locked => {
+                let holder = self.heard.map_or(Holder::Here, Holder::Hears);
+                RootError::Locked { path, pid: self.pid, holder }
+            }
             Sort::Lock => RootError::Lock { path, source },
             Sort::Exists => ReceiveError::Exists { path }.into(),
             Sort::OtherPrefix => RootError::OtherPrefix { path },
@@ -204,6 +210,10 @@ impl From<&RootError> for Failure {
             path: path.map(Bytes::of).unwrap_or_default(),
             errno: error.raw_os_error(),
             pid: if let RootError::Locked { pid, .. } = error { *pid } else { None },
+            heard: match error {
+                RootError::Locked { holder: Holder::Hears(bytes), .. } => Some(*bytes),
+                _ => None,
+            },
             follows: error.is_consequence(),
             of_clone: match error {
                 RootError::Receive(error) => error.is_of_clone(),
@@ -284,8 +294,11 @@ mod tests {
         let error = RootError::Open { path: "/x".into(), source };
         let there = carried(&error, "far").to_string();
         assert_eq!(there, "cannot open far:/x: No such file or directory (os error 2)");
-        let error = RootError::Locked { path: "/x".into(), pid: Some(7) };
-        assert_eq!(carried(&error, "far").to_string(), "another run is using far:/x (process 7)");
+        let holder = Holder::Hears(9);
+        let error = RootError::Locked { path: "/x".into(), pid: Some(7), holder };
+        let there = carried(&error, "far");
+        assert_eq!(there.to_string(), "another run is using far:/x (process 7)");
+        assert!(matches!(there, RootError::Locked { holder: Holder::Hears(9), .. }));
         let error = RootError::ReadOnly { path: "/x".into(), what: "the filesystem" };
         assert_eq!(carried(&error, "").to_string(), error.to_string());
         assert!(carried(&RootError::Cancelled, "far").is_cancelled());

@@ -27,5 +27,6 @@ pub(crate) use self::failure::told_by;
 pub use self::failure::{Sort, There};
 pub(crate) use self::hello::{Feature, GREETING, PATIENCE};
 pub(crate) use self::message::{Answer, Request, encode};
+pub(crate) use self::mux::LISTENER;
 pub use self::serve::{Allow, Fence, Refusals, ServeOptions, serve};
 pub(crate) use self::value::{Bytes, Impossible, Vol, begins, is_below, prefixes};

@@ -21,6 +21,9 @@ use crate::{Cancel, thread};
 /// How many channels can be open at once.
 pub(crate) const MOST_CHANNELS: usize = 128;
 
+/// The name of the thread that reads, by which others see how much that was.
+pub(crate) const LISTENER: &str = "btrsync-hears";
+
 /// How often a sign of life is sent in the time that the other side is patient for.
 const SIGNS: u32 = 6;
 
@@ -92,7 +95,8 @@ impl Mux {
         let patience = input.patience;
         let (reader, heart) = (Arc::clone(&shared), Arc::clone(&shared));
         drop(thread::run(move || heart.beat(patience / SIGNS))?);
-        drop(thread::run(move || reader.read_all(input.until(&cancel), accept))?);
+        let listen = move || reader.read_all(input.until(&cancel), accept);
+        drop(thread::named(LISTENER, listen)?);
         Ok(Self(shared))
     }
 

@@ -19,7 +19,7 @@ async fn a_second_root_is_kept_out_and_told_by_whom() {
     first.lock("99".as_ref()).await.unwrap();
     first.lock("99".as_ref()).await.unwrap();
     let error = second.lock("99".as_ref()).await.unwrap_err();
-    let RootError::Locked { path, pid } = error else { panic!("{error}") };
+    let RootError::Locked { path, pid, .. } = error else { panic!("{error}") };
     assert_eq!(path, fs.path().join("99"));
     assert_eq!(pid, Some(std::process::id().cast_signed()));
     // Another directory is another matter, also the one above.

@@ -26,7 +26,7 @@ use crate::report::{self, Planned, Preview, Report, Summary};
 use crate::select::{self, Source};
 use crate::signals::{self, Interrupted};
 use crate::target::Target;
-use crate::waiting::until_free;
+use crate::waiting::{Patience, until_free};
 
 /// Runs the program and returns its exit code.
 pub(crate) fn main(args: &Args) -> Exit {
@@ -159,10 +159,9 @@ impl Invocation<'_> {
             Answer::Skip => return Ok(Next::Source),
         }
         let note = |text: &str| self.report.note(text);
-        until_free(self.args.wait, &self.cancel, note, async || {
-            target.root.lock(&target.path).await
-        })
-        .await?;
+        let patience = Patience { wait: self.args.wait, silence: self.args.machines.patience() };
+        until_free(patience, &self.cancel, note, async || target.root.lock(&target.path).await)
+            .await?;
         // Another run may have sent some of it until we got the lock.
         let later = sync.plan_between(&src, &target.root.list().await?, &options);
         let plan = plan.without_done(&later);

@@ -7,10 +7,10 @@ use std::fs::File;
 
 use btrsync_testutil::machine::{Builder, Machine};
 use btrsync_testutil::{Network, require_machines};
-use rustix::fs::{FlockOperation, flock};
+use rustix::process::Signal;
 
 use crate::sides::{BOTH, BTRSYNC, Sides, Way, at};
-use crate::support::{Ended, Pair, State, arrived, no_leftover};
+use crate::support::{Ended, Pair, State, arrived, no_leftover, signal};
 
 /// A machine with this program in its search path.
 pub(crate) fn installed() -> Builder {
@@ -108,12 +108,15 @@ fn a_run_of_that_machine_keeps_ours_out_and_is_named() {
     require_machines!();
     let sides = sides(Way::Push, Pair::with_snapshots(&["1"]));
     let before = State::of(sides.pair.dst.path());
-    let lock = File::open(sides.pair.backup()).unwrap();
-    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    let mut holder = sides.far().command("flock");
+    let mut holder = holder.arg(sides.pair.backup()).args(["sleep", "1000"]).spawn().unwrap();
+    while sides.far().process("sleep 1000").is_none() {}
     let ended = sides.sync(&["-y"]).exits(4);
     ended.complains(&["another run is using far:", "backup", "(process "]);
     before.unchanged(sides.pair.dst.path());
-    drop(lock);
+    // Whoever has the lock open has it, also without the program that took it.
+    sides.far().processes().iter().for_each(|one| signal(one.pid, Signal::KILL));
+    holder.wait().unwrap();
     sides.completes();
 }
 

@@ -24,6 +24,7 @@ printf '%s\n' "$mounts" | while read -r _ _ _ _ point _ rest; do
     *'- btrfs '*) umount -l "$point" 2>/dev/null || : ;;
   esac
 done
+mount -t proc proc /proc
 mount -t tmpfs -o mode=755 run /run
 mkdir -p /run/sshd /run/lock /run/user
 mkdir -m 700 /run/user/0

@@ -47,6 +47,8 @@ impl Weather {
 #[track_caller]
 pub(super) fn clear(machine: &Machine, device: &str) {
     rules(machine, device, "");
+    // Whom nobody has answered for a while counts as unreachable for a while.
+    run(machine, "ip", &["neighbour", "flush", "dev", device]);
     let mut tc = machine.command("tc");
     // It fails where there is nothing.
     let _ = output(tc.args(["qdisc", "del", "dev", device, "root"]));

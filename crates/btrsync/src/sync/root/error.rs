@@ -14,6 +14,18 @@ use crate::receive::ReceiveError;
 use crate::text::escaped;
 use crate::verify::VerifyError;
 
+/// What is known of the life of a run that holds a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// It runs where the lock is: it lives, or the lock would be gone.
+    Here,
+    /// It speaks with another machine, and this number is another one whenever it hears something. Where it stays the
+    /// same, nobody may be there any more, and the lock gone soon.
+    Hears(u64),
+    /// Nothing is known.
+    Unknown,
+}
+
 /// The failure of an operation on a root.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -143,12 +155,14 @@ pub enum RootError {
         what: &'static str,
     },
     /// Another run is writing to a directory.
-    #[error("another run is using {}{}", escaped(path), holder(.pid))]
+    #[error("another run is using {}{}", escaped(path), process(.pid))]
     Locked {
         /// The directory.
         path: PathBuf,
         /// The process that holds the lock, where it can be told.
         pid: Option<i32>,
+        /// What is known of whether it lives.
+        holder: Holder,
     },
     /// A lock cannot be taken.
     #[error("cannot lock {}: {source}", escaped(path))]
@@ -230,7 +244,7 @@ pub enum RootError {
     Cancelled,
 }
 
-fn holder(pid: &Option<i32>) -> String {
+fn process(pid: &Option<i32>) -> String {
     pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
 }
 

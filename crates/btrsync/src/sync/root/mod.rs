@@ -24,7 +24,7 @@ pub use contract::{
 };
 pub(crate) use dump::DumpFile;
 pub use dump::{DumpError, DumpRoot, DumpTarget, Pipeline, PipelineError};
-pub use error::RootError;
+pub use error::{Holder, RootError};
 pub use facts::{Facts, Machine, Metadata, OLDER, Progs, Site};
 pub use file::FileRoot;
 pub use form::StreamForm;

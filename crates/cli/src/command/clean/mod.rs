@@ -22,7 +22,7 @@ use crate::places::{Place, Places, Side};
 use crate::prompt::{self, Answer};
 use crate::shared_args::Machines;
 use crate::signals::Interrupted;
-use crate::waiting::until_free;
+use crate::waiting::{Patience, until_free};
 
 const EXAMPLES: &str = "\
 What is left is found by its name, .btrsync-… and one of four endings, and by being what such a name is for:
@@ -184,7 +184,8 @@ impl Cleaning<'_> {
         attempt: impl AsyncFnMut() -> Result<T, RootError>,
     ) -> Result<T, Failure> {
         let note = |text: &str| self.tell.note(text);
-        let ended = until_free(self.args.wait, self.cancel, note, attempt).await;
+        let patience = Patience { wait: self.args.wait, silence: self.args.machines.patience() };
+        let ended = until_free(patience, self.cancel, note, attempt).await;
         ended.map_err(|failure| if self.interrupted.is_set() { interrupted() } else { failure })
     }
 

@@ -5,6 +5,7 @@
 //! allowed is refused, and noted in the log of the system.
 
 mod asked;
+mod hang_up;
 mod log;
 
 use std::ffi::OsString;
@@ -13,7 +14,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use btrsync::agent::{Allow, Fence, Refusals, ServeOptions, serve};
+use btrsync::agent::{AgentError, Allow, Fence, Refusals, ServeOptions, serve};
 use btrsync::text::escaped;
 
 use self::asked::{Asked, asked};
@@ -95,6 +96,9 @@ fn run(args: &Args) -> Result<(), Failure> {
     let served = serve(input, output, ServeOptions { base, fence }, &cancel);
     if let (Err(error), true) = (&served, is_fenced) {
         Log::new(&args.log).refused(&error.to_string());
+    }
+    if let Err(AgentError::Silent { .. }) = served {
+        hang_up::hang_up();
     }
     served.map_err(Failure::from)
 }

@@ -33,7 +33,7 @@ impl Shared {
             None => Ok(found),
             Some(dir) => {
                 let path = self.shell.shown(&super::place::path(dir));
-                Err(RootError::Locked { path, pid: None })
+                Err(RootError::Locked { path, pid: None, holder: self.shell.holder() })
             }
         }
     }

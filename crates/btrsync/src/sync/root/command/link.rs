@@ -2,6 +2,7 @@
 
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::channel::{Channel, Opened};
 use super::error::CommandError;
@@ -95,6 +96,15 @@ impl Link {
         };
         let context = Context { host: &self.host, remote: self.is_remote(), sudo, cancel };
         Session::start(command, script, context)
+    }
+
+    /// Returns after how much silence the other machine may be given up; `None` on this one, where nobody is
+    /// silent.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        match &self.way {
+            Way::Here => None,
+            Way::Ssh(socket) => Some(socket.patience()),
+        }
     }
 
     /// Ends the shell, and with it the connection.

@@ -42,7 +42,7 @@ use self::script::Script;
 pub use self::sudo::Sudo;
 pub(super) use self::text::version::Version;
 use super::contract::{BtrfsRoot, Completion, Look, RootOptions, SendRequest};
-use super::error::RootError;
+use super::error::{Holder, RootError};
 use super::facts::Facts;
 use super::leftover::Leftover;
 use super::{on_thread, scoped, start};
@@ -73,6 +73,11 @@ impl Shell {
 
     fn ask(&self, script: &Script) -> Result<Vec<u8>, CommandError> {
         self.link.ask(script, self.sudo)
+    }
+
+    /// What is known of a run that holds a lock there.
+    fn holder(&self) -> Holder {
+        if self.link.is_remote() { Holder::Unknown } else { Holder::Here }
     }
 
     /// The path of the other side in a message of this one.

@@ -96,7 +96,8 @@ impl Receiver<'_> {
             Begin::of(&Command::decode(frame).map_err(ReceiveError::from)?)?;
         self.meta.expect(self.done.len(), identity.uuid)?;
         let times = parent.and_then(|parent| self.times_of_parent(parent.uuid));
-        let staging = staging_name(identity.uuid);
+        // Whatever deletes that of a dead run, when it learns of that, deletes none but its own.
+        let staging = staging_name(Uuid::new_v4());
         let script = Script::new(RECEIVE).arg(&self.into.path).arg(&staging).arg(&name);
         let shell = &self.into.shell;
         let (mut session, output) = shell.link.start(&script, shell.sudo, self.cancel)?;

@@ -2,13 +2,14 @@
 //!
 //! Each directory is locked once and until the root is dropped, however many receives go into it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::linux::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use super::super::error::RootError;
+use super::super::error::{Holder, RootError};
+use crate::agent::LISTENER;
 use crate::receive::{Lock, ReceiveError, sweep};
 
 /// The locks that a root holds.
@@ -54,9 +55,27 @@ fn holds(held: &[Lock], wanted: (u64, u64)) -> io::Result<bool> {
 
 fn take(dir: File, path: &Path) -> Result<Lock, RootError> {
     Lock::take(dir, path).map_err(|error| match error {
-        ReceiveError::Locked { path, pid } => RootError::Locked { path, pid },
+        ReceiveError::Locked { path, pid } => {
+            let holder = pid.and_then(heard_by).map_or(Holder::Here, Holder::Hears);
+            RootError::Locked { path, pid, holder }
+        }
         other => other.into(),
     })
+}
+
+/// How much a process has heard of another machine: what its threads have read that listen to one. It is
+/// asked of the kernel, for the process could not tell while it waits.
+fn heard_by(pid: i32) -> Option<u64> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten();
+    let listening = threads.filter(|thread| {
+        fs::read(thread.path().join("comm"))
+            .is_ok_and(|name| name.trim_ascii() == LISTENER.as_bytes())
+    });
+    let read = |thread: fs::DirEntry| {
+        let counts = fs::read_to_string(thread.path().join("io")).ok()?;
+        counts.lines().find_map(|line| line.strip_prefix("rchar: "))?.parse::<u64>().ok()
+    };
+    listening.map(read).reduce(|all, one| Some(all? + one?)).flatten()
 }
 
 fn identity(dir: &File) -> io::Result<(u64, u64)> {
