@@ -27,7 +27,7 @@ fn places(nodes: &[Node]) -> String {
 
 fn shown(text: &str, wanted: &str) -> String {
     let (all, read_only) = (everything(text), forest(text));
-    let side = Side { all: &all, read_only: &read_only };
+    let side = Side { all: &all, read_only: &read_only, sizes: None };
     places(&show(side, |vol| wanted.is_empty() || wanted.split(' ').any(|it| it == name(vol))))
 }
 
@@ -37,9 +37,10 @@ fn states(source: &str, dest: &str, partial: &[Partial]) -> String {
     let (all, there) = (everything(source), everything(dest));
     let diff = Diff::new(&src, &dst, &default_keys(), &default_keys());
     let plan = plan(&src, &dst, &diff, &Hooks::default(), PlanOptions::default());
-    let side = Side { all: &there, read_only: &dst };
+    let side = Side { all: &there, read_only: &dst, sizes: None };
     let other = Other { side, diff: &diff, plan: &plan, partial };
-    let picture = compare(Side { all: &all, read_only: &src }, |_| true, other, |_| true);
+    let picture =
+        compare(Side { all: &all, read_only: &src, sizes: None }, |_| true, other, |_| true);
     let word = |node: &Node| {
         let state = match node.state.as_ref().unwrap() {
             State::Both { .. } => "both".to_owned(),

@@ -24,7 +24,7 @@ fn field<const N: usize>(item: &[u8], offset: usize) -> [u8; N] {
     item.get(offset..offset + N).and_then(|b| b.try_into().ok()).unwrap_or([0; N])
 }
 
-fn le64(item: &[u8], offset: usize) -> u64 {
+pub(crate) fn le64(item: &[u8], offset: usize) -> u64 {
     u64::from_le_bytes(field(item, offset))
 }
 

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use btrsync::btrfs::Subvolume;
 use btrsync::sync::Problem;
 use btrsync::sync::picture::Node;
+use btrsync::sync::root::Size;
 use serde_json::{Map, Value, json};
 
 use crate::advice::Failure;
@@ -90,6 +91,9 @@ pub(super) fn object(event: &str, node: &Node) -> Map<String, Value> {
     object.insert("uuid".into(), uuid(vol.uuid));
     object.insert("parent_uuid".into(), uuid(vol.parent_uuid));
     object.insert("received_uuid".into(), uuid(vol.received_uuid));
+    let bytes = |amount: fn(&Size) -> u64| Value::from(node.size.as_ref().map(amount));
+    object.insert("referenced_bytes".into(), bytes(|size| size.referenced));
+    object.insert("exclusive_bytes".into(), bytes(|size| size.exclusive));
     put_path(&mut object, "cow_parent", node.from.as_deref().map(Path::new));
     object.insert("claim".into(), node.claim.map(claim).into());
     object
@@ -112,6 +116,11 @@ pub(super) fn claim(problem: Problem) -> &'static str {
         Problem::Changed => "changed",
         _ => "doubtful",
     }
+}
+
+/// An amount of what a subvolume holds; nothing where that is not known.
+pub(super) fn size(node: &Node, amount: impl FnOnce(Size) -> u64) -> String {
+    node.size.map(|known| size::bytes(amount(known))).unwrap_or_default()
 }
 
 pub(super) fn mode(vol: &Subvolume) -> &'static str {

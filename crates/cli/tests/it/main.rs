@@ -32,6 +32,7 @@ mod mounts;
 mod names;
 mod orphan;
 mod output;
+mod page;
 mod places;
 mod progress;
 mod receive;

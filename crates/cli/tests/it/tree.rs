@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 
+use btrsync_testutil::command::{output, program};
 use btrsync_testutil::{btrfs, require_btrfs};
 
 use crate::support::{Ended, Pair, Pty, Running, State, btrsync, run, snapshot};
@@ -110,7 +111,35 @@ fn what_only_seems_to_be_a_copy_stands_out() {
     btrfs::set_ro(&changed, true);
     let ended = tree(&pair, &["--json"]).exits(0);
     assert_eq!(states(&ended), ["snaps/1 doubtful", "snaps/2 source", ">backup/2 destination"]);
-    tree(&pair, &[]).exits(0).says(&["leave it out: ", "only there; received, writable"]);
+    let text = tree(&pair, &[]).exits(0);
+    text.says(&["  diverged  ", "leave it out: ", "only there; received, writable"]);
+}
+
+#[test]
+fn sizes_are_told_where_quotas_count_them_and_are_never_switched_on() {
+    require_btrfs!();
+    let pair = Pair::with_large(8);
+    run(pair.args(&["-y"])).exits(0);
+    let list = |options: &[&str]| {
+        Ended::of(btrsync().arg("list").args(options).arg(pair.snaps())).exits(0)
+    };
+    let bytes = |ended: &Ended| ended.events()[0]["referenced_bytes"].as_u64();
+    assert!(!list(&[]).out.contains("SIZE") && !tree(&pair, &[]).out.contains("SIZE"));
+    assert_eq!(bytes(&list(&["--json"])), None);
+    for words in [&["enable"][..], &["rescan", "-w"]] {
+        let mut quota = program("btrfs");
+        output(quota.arg("quota").args(words).arg(pair.src.path())).unwrap();
+    }
+    // Metadata counts too, which is 16 KiB.
+    assert_eq!(bytes(&list(&["--json"])), Some((8 << 20) + (16 << 10)));
+    let event = &tree(&pair, &["--json"]).exits(0).events()[0];
+    assert!(event["exclusive_bytes"].as_u64() < Some(1 << 20), "shared with its origin: {event}");
+    for shown in [list(&[]), tree(&pair, &[])] {
+        shown.says(&[" SIZE     EXCLUSIVE  ", "  8.0 MiB   16.0 KiB  "]);
+    }
+    tree(&pair, &["--format=dot"]).says(&[r"\lsize 8.0 MiB\lexclusive 16.0 KiB\l"]);
+    tree(&pair, &["--format=svg"]).says(&[">8.0 MiB</text>"]);
+    tree(&pair, &["--format=html"]).says(&["<td class=\"number\" data-what=\"size\">8.0 MiB</td>"]);
 }
 
 /// Snapshots with names that a terminal, a page or a graph could take for something else.

@@ -15,6 +15,7 @@ mod hard_tree;
 mod info;
 mod list;
 mod mounts;
+mod quota;
 mod received;
 mod send;
 mod support;

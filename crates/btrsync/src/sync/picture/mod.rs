@@ -13,6 +13,7 @@ use super::plan::{Plan, Step};
 use super::suspects;
 use crate::btrfs::{Diff, Forest, Problem, Subvolume, usable_parent};
 use crate::receive::Partial;
+use crate::sync::root::{Size, Sizes};
 
 /// One side, as two listings show it.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,8 @@ pub struct Side<'a> {
     pub all: &'a Forest,
     /// Those that are read-only, with the relations that a plan goes by.
     pub read_only: &'a Forest,
+    /// What its subvolumes hold, if that is known.
+    pub sizes: Option<&'a Sizes>,
 }
 
 /// The other side, and what is known between the two.
@@ -57,6 +60,8 @@ pub struct Node {
     pub from: Option<PathBuf>,
     /// Where it was received: why that does not say what it holds.
     pub claim: Option<Problem>,
+    /// What it holds, if that is known and was asked for.
+    pub size: Option<Size>,
     /// Where it is, if two sides were looked at.
     pub state: Option<State>,
     /// The transfer that would send it.
@@ -101,6 +106,7 @@ pub fn show(side: Side<'_>, wanted: impl Fn(&Subvolume) -> bool) -> Vec<Node> {
         under: nearest.get(&vol.id).and_then(|id| places.get(id)).copied(),
         from: lineage.parent(vol).map(|parent| parent.path.clone()),
         claim: vol.received_uuid.and_then(|_| suspects::problem(vol)),
+        size: side.sizes.and_then(|sizes| sizes.get(&vol.id)).copied(),
         state: None,
         step: None,
     };

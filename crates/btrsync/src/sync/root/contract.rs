@@ -1,5 +1,6 @@
 //! The contract that every root keeps, however it reaches its filesystem.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -143,6 +144,12 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Returns what each subvolume of the filesystem holds, by id, where quotas count that anyway; nothing
+    /// where it is not known, whatever the reason.
+    async fn sizes(&self) -> Option<Sizes> {
+        None
+    }
+
     /// Starts a send. The flow ends when the completion does.
     async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError>;
 
@@ -214,6 +221,18 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
         let _ = (flow, path, meta, options, cancel);
         Err(RootError::Unsupported { root: self.name(), operation: "replay streams" })
     }
+}
+
+/// What subvolumes hold, by their ids.
+pub type Sizes = BTreeMap<u64, Size>;
+
+/// What a subvolume holds on the disk, metadata included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// All that it refers to, shared with others or not, in bytes.
+    pub referenced: u64,
+    /// What no other subvolume refers to, in bytes: what its deletion would free.
+    pub exclusive: u64,
 }
 
 /// What room there is at a destination.

@@ -20,7 +20,8 @@ pub mod ssh;
 pub use agent::{Agent, AgentRoot};
 pub use command::{CommandError, CommandRoot, Sudo};
 pub use contract::{
-    BtrfsRoot, Completion, Kind, Look, Reserve, RootFactory, RootOptions, Scope, SendRequest, Space,
+    BtrfsRoot, Completion, Kind, Look, Reserve, RootFactory, RootOptions, Scope, SendRequest, Size,
+    Sizes, Space,
 };
 pub(crate) use dump::DumpFile;
 pub use dump::{DumpError, DumpRoot, DumpTarget, Pipeline, PipelineError};

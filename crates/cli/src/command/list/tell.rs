@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use btrsync::sync::picture::Node;
+use btrsync::sync::root::Size;
 use btrsync::text::escaped;
 use uuid::Uuid;
 
@@ -20,21 +21,25 @@ pub(super) fn all(args: &Args, nodes: &[Node]) -> Result<(), Failure> {
         return seeing::write("No subvolumes\n");
     }
     let now = SystemTime::now();
-    let mut table = Table { head: head(args.verbose), rows: Vec::new() };
-    table.rows = nodes.iter().map(|node| row(node, args.verbose, now)).collect();
+    let sizes = nodes.iter().any(|node| node.size.is_some());
+    let rows = nodes.iter().map(|node| row(node, args.verbose, sizes, now)).collect();
+    let table = Table { head: head(args.verbose, sizes), rows };
     let lines = table.lines(&Screen::stdout(args.width));
     seeing::write(&(lines.join("\n") + "\n"))
 }
 
-fn head(verbose: bool) -> Vec<&'static str> {
+fn head(verbose: bool, sizes: bool) -> Vec<&'static str> {
     let mut head = vec!["PATH", "ID", "AGE", "MODE", "STATE", "COW PARENT"];
+    if sizes {
+        head.splice(3..3, ["SIZE", "EXCLUSIVE"]);
+    }
     if verbose {
         head.extend(["UUID", "RECEIVED UUID"]);
     }
     head
 }
 
-fn row(node: &Node, verbose: bool, now: SystemTime) -> Vec<Cell> {
+fn row(node: &Node, verbose: bool, sizes: bool, now: SystemTime) -> Vec<Cell> {
     let vol = &node.vol;
     let from = node.from.as_ref().map(|from| escaped(from).to_string());
     let state = seeing::own_state(node);
@@ -47,6 +52,10 @@ fn row(node: &Node, verbose: bool, now: SystemTime) -> Vec<Cell> {
         Cell::new(state).paint(paint),
         Cell::new(from.unwrap_or_default()).paint(Paint::Dim),
     ];
+    if sizes {
+        let size = |amount: fn(Size) -> u64| Cell::new(seeing::size(node, amount)).right();
+        row.splice(3..3, [size(|size| size.referenced), size(|size| size.exclusive)]);
+    }
     if verbose {
         let uuid =
             |uuid: Option<Uuid>| Cell::new(uuid.map(|it| it.to_string()).unwrap_or_default());

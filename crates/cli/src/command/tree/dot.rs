@@ -1,24 +1,24 @@
 //! For graphviz.
 
-use super::drawing::{Drawing, Drawn, Entry};
+use super::drawing::{Column, Drawing, Drawn, Entry};
 use super::svg::colour;
 
 pub(super) fn all(drawing: &Drawing) -> String {
     let mut text = format!("digraph btrsync {{\n  label={}\n", quoted(&drawing.title));
     text += "  node [shape=box fontname=monospace]\n";
     for (number, drawn) in drawing.forests.iter().enumerate() {
-        forest(&mut text, number, drawn);
+        forest(&mut text, number, drawn, &drawing.columns);
     }
     text + "}\n"
 }
 
-fn forest(text: &mut String, number: usize, drawn: &Drawn) {
+fn forest(text: &mut String, number: usize, drawn: &Drawn, columns: &[Column]) {
     text.push_str(&format!("  subgraph cluster_{number} {{\n    label={}\n", quoted(&drawn.title)));
     for entry in &drawn.entries {
         let node = entry.row.node;
         let (style, colour) =
             (if entry.mode == "rw" { "dashed" } else { "solid" }, colour(entry.paint));
-        let label = label(entry);
+        let label = label(entry, columns);
         text.push_str(&format!(
             "    n{number}_{node} [label={label} style={style} color=\"{colour}\"]\n"
         ));
@@ -30,10 +30,16 @@ fn forest(text: &mut String, number: usize, drawn: &Drawn) {
 }
 
 /// A line for each column that says something; `\l` ends one.
-fn label(entry: &Entry) -> String {
-    let said = std::iter::once(entry.path.as_str()).chain(entry.columns());
-    let lines = said.filter(|said| !said.is_empty());
-    format!("\"{}\"", lines.map(|line| inner(line) + "\\l").collect::<String>())
+fn label(entry: &Entry, columns: &[Column]) -> String {
+    let said =
+        columns.iter().map(|column| (column.is_number(), column.title(), entry.says(*column)));
+    let said = said.filter(|(_, _, said)| !said.is_empty());
+    let lines = said.map(|(is_number, title, said)| match is_number {
+        true => format!("{} {said}", title.to_lowercase()),
+        false => said.to_owned(),
+    });
+    let lines = [entry.path.clone()].into_iter().chain(lines);
+    format!("\"{}\"", lines.map(|line| inner(&line) + "\\l").collect::<String>())
 }
 
 fn quoted(text: &str) -> String {

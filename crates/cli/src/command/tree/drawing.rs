@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use btrsync::sync::Step;
-use btrsync::sync::picture::{Node, State};
+use btrsync::sync::picture::{Node, Picture, State};
+use btrsync::sync::{Problem, Step};
 use btrsync::text::escaped;
 
 use super::super::seeing;
@@ -16,8 +16,19 @@ use crate::size;
 pub(super) struct Drawing {
     pub(super) title: String,
     pub(super) forests: Vec<Drawn>,
-    /// Whether two sides were looked at.
-    pub(super) compares: bool,
+    /// The columns behind that of the subvolumes.
+    pub(super) columns: Vec<Column>,
+}
+
+/// What a column tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Age,
+    Size,
+    Exclusive,
+    Mode,
+    State,
+    Sync,
 }
 
 /// A forest.
@@ -31,15 +42,45 @@ pub(super) struct Entry {
     pub(super) row: Row,
     pub(super) under: Option<usize>,
     pub(super) path: String,
-    pub(super) age: String,
+    age: String,
+    size: String,
+    exclusive: String,
     pub(super) mode: &'static str,
-    pub(super) state: String,
+    state: String,
     /// What a sync would do.
-    pub(super) sync: String,
+    sync: String,
     pub(super) paint: Paint,
 }
 
-pub(super) const HEAD: [&str; 5] = ["SUBVOLUME", "AGE", "MODE", "STATE", "A SYNC WOULD"];
+impl Column {
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Age => "AGE",
+            Self::Size => "SIZE",
+            Self::Exclusive => "EXCLUSIVE",
+            Self::Mode => "MODE",
+            Self::State => "STATE",
+            Self::Sync => "A SYNC WOULD",
+        }
+    }
+
+    pub(super) fn is_number(self) -> bool {
+        matches!(self, Self::Size | Self::Exclusive)
+    }
+
+    /// Those of a picture: two sides have more to tell than one, and sizes are rarely known.
+    fn all(looked: &Looked) -> Vec<Self> {
+        let Picture { source, destination } = &looked.picture;
+        let sizes = source.iter().chain(destination).any(|node| node.size.is_some());
+        let compares = looked.destination.is_some();
+        let all = [Self::Age, Self::Size, Self::Exclusive, Self::Mode, Self::State, Self::Sync];
+        let is_told = |column: &Self| match column {
+            Self::Sync => compares,
+            column => sizes || !column.is_number(),
+        };
+        all.into_iter().filter(is_told).collect()
+    }
+}
 
 impl Drawing {
     pub(super) fn new(looked: &Looked) -> Self {
@@ -58,19 +99,26 @@ impl Drawing {
                 entries: entries(&looked.picture.destination, now),
             });
         }
-        Self { title, forests, compares: looked.destination.is_some() }
+        Self { title, forests, columns: Column::all(looked) }
     }
 
     /// The names of the columns.
-    pub(super) fn head(&self) -> &'static [&'static str] {
-        if self.compares { &HEAD } else { &HEAD[..4] }
+    pub(super) fn head(&self) -> Vec<&'static str> {
+        ["SUBVOLUME"].into_iter().chain(self.columns.iter().map(|column| column.title())).collect()
     }
 }
 
 impl Entry {
-    /// What stands in the columns behind the first.
-    pub(super) fn columns(&self) -> [&str; 4] {
-        [&self.age, self.mode, &self.state, &self.sync]
+    /// What stands in a column.
+    pub(super) fn says(&self, column: Column) -> &str {
+        match column {
+            Column::Age => &self.age,
+            Column::Size => &self.size,
+            Column::Exclusive => &self.exclusive,
+            Column::Mode => self.mode,
+            Column::State => &self.state,
+            Column::Sync => &self.sync,
+        }
     }
 }
 
@@ -83,6 +131,8 @@ fn entries(nodes: &[Node], now: SystemTime) -> Vec<Entry> {
             under: node.under,
             path: escaped(&node.vol.path).to_string(),
             age: seeing::age(&node.vol, now),
+            size: seeing::size(node, |size| size.referenced),
+            exclusive: seeing::size(node, |size| size.exclusive),
             mode: seeing::mode(&node.vol),
             state: state(node),
             sync: sync(node),
@@ -100,6 +150,10 @@ fn state(node: &Node) -> String {
         Some(State::Source) => "only here".to_owned(),
         Some(State::Destination) => "only there".to_owned(),
         Some(State::Partial { bytes }) => format!("partial, {}", size::bytes(*bytes)),
+        Some(State::Doubtful {
+            problem: Problem::Generation | Problem::Changed | Problem::Branch,
+            ..
+        }) => "diverged".to_owned(),
         Some(State::Doubtful { .. }) => "doubtful".to_owned(),
     };
     if node.claim.is_some() { format!("{place}; {own}") } else { place }

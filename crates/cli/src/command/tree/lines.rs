@@ -1,7 +1,6 @@
 //! The lines of a row, drawn.
 
 use super::drawing::Entry;
-use super::svg::colour;
 
 /// The height of a row.
 pub(super) const HEIGHT: usize = 22;
@@ -18,8 +17,8 @@ pub(super) fn right(depth: usize) -> usize {
     x(depth) + 14
 }
 
-/// The lines and the dot of a row whose upper edge is at `top`.
-pub(super) fn drawn(entry: &Entry, top: usize) -> String {
+/// The lines and the dot of a row whose upper edge is at `top`; the dot looks as its attributes say.
+pub(super) fn drawn(entry: &Entry, top: usize, dot: &str) -> String {
     let (row, middle, bottom) = (entry.row, top + HEIGHT / 2, top + HEIGHT);
     let mut shapes = String::new();
     let mut path = |from: (usize, usize), to: (usize, usize)| {
@@ -37,10 +36,5 @@ pub(super) fn drawn(entry: &Entry, top: usize) -> String {
     if row.has_next {
         path((at, middle), (at, bottom));
     }
-    let colour = colour(entry.paint);
-    let fill = if entry.mode == "rw" { "#fff" } else { colour };
-    shapes
-        + &format!(
-            "<circle cx=\"{at}\" cy=\"{middle}\" r=\"5\" stroke=\"{colour}\" fill=\"{fill}\"/>"
-        )
+    shapes + &format!("<circle cx=\"{at}\" cy=\"{middle}\" r=\"5\" {dot}/>")
 }

@@ -151,7 +151,8 @@ async fn look(args: &Args, places: &Places<'_>) -> Result<Looked, Failure> {
         Some(destination) => both(args, places, &source, destination).await,
         None => {
             let (read_only, all) = (source.root.list().await?, source.list_all().await?);
-            let side = Side { all: &all, read_only: &read_only };
+            let sizes = source.root.sizes().await;
+            let side = Side { all: &all, read_only: &read_only, sizes: sizes.as_ref() };
             let nodes = picture::show(side, |vol| source.selects(vol));
             let picture = Picture { source: nodes, ..Picture::default() };
             Ok(Looked { source: source.root.name(), destination: None, picture })
@@ -176,9 +177,10 @@ async fn both(
     let transfer = Transfer::new(&target.path).replicate_dirs(args.replicate_dirs);
     let partial = partial(&plan, root.as_ref(), &transfer).await?;
     let diff = Diff::new(&src, &dst, &default_keys(), &default_keys());
-    let side = Side { all: &there, read_only: &dst };
+    let (sizes, sizes_there) = (source.root.sizes().await, target.root.sizes().await);
+    let side = Side { all: &there, read_only: &dst, sizes: sizes_there.as_ref() };
     let picture = picture::compare(
-        Side { all: &all, read_only: &src },
+        Side { all: &all, read_only: &src, sizes: sizes.as_ref() },
         |vol| source.selects(vol),
         Other { side, diff: &diff, plan: &plan, partial: &partial },
         |vol| vol.path.starts_with(&target.path) && vol.path != target.path,

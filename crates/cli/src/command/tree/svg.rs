@@ -1,6 +1,6 @@
 //! A picture that any browser shows.
 
-use super::drawing::{Drawing, Drawn};
+use super::drawing::{Column, Drawing, Drawn, Entry};
 use super::lines::{HEIGHT, drawn, right};
 use crate::screen::{Paint, width};
 
@@ -8,12 +8,12 @@ use crate::screen::{Paint, width};
 const COLUMN: usize = 9;
 
 pub(super) fn all(drawing: &Drawing) -> String {
-    let columns = columns(drawing);
+    let edges = edges(drawing);
     let (mut body, mut top) = (String::new(), 0);
     for drawn in drawing.forests.iter().filter(|drawn| !drawn.entries.is_empty()) {
-        forest(&mut body, drawn, &columns, &mut top);
+        forest(&mut body, drawn, &drawing.columns, &edges, &mut top);
     }
-    let wide = columns.last().copied().unwrap_or_default();
+    let wide = edges.last().copied().unwrap_or_default();
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{wide}\" height=\"{top}\" viewBox=\"0 0 {wide} {top}\" \
          font-family=\"monospace\" font-size=\"13\" stroke-width=\"1.5\">\n\
@@ -23,7 +23,7 @@ pub(super) fn all(drawing: &Drawing) -> String {
 }
 
 /// Where the columns behind the first begin, and where the last one ends.
-fn columns(drawing: &Drawing) -> Vec<usize> {
+fn edges(drawing: &Drawing) -> Vec<usize> {
     let entries = || drawing.forests.iter().flat_map(|drawn| &drawn.entries);
     let titles = drawing.forests.iter().map(|drawn| width(&drawn.title) * COLUMN + right(0));
     let first = |least: usize| {
@@ -31,18 +31,20 @@ fn columns(drawing: &Drawing) -> Vec<usize> {
             entries().map(|entry| right(entry.row.depth) + (width(&entry.path) + 2) * COLUMN);
         wide.max().unwrap_or_default().max(least)
     };
-    let mut columns = vec![first(0)];
-    for column in 0..4 {
-        let wide = entries().map(|entry| width(entry.columns()[column])).max().unwrap_or_default();
-        columns.push(columns[column] + (wide + 2) * COLUMN);
+    let mut edge = first(0);
+    let mut edges = vec![edge];
+    for column in &drawing.columns {
+        let wide = entries().map(|entry| width(entry.says(*column))).max().unwrap_or_default();
+        edge += (wide + 2) * COLUMN;
+        edges.push(edge);
     }
-    if let (Some(end), Some(title)) = (columns.last_mut(), titles.max()) {
+    if let (Some(end), Some(title)) = (edges.last_mut(), titles.max()) {
         *end = (*end).max(title);
     }
-    columns
+    edges
 }
 
-fn forest(body: &mut String, forest: &Drawn, columns: &[usize], top: &mut usize) {
+fn forest(body: &mut String, forest: &Drawn, columns: &[Column], edges: &[usize], top: &mut usize) {
     let text = |at: usize, top: usize, colour: &str, weight: &str, said: &str| {
         let y = top + HEIGHT / 2 + 4;
         let said = xml(said);
@@ -54,16 +56,24 @@ fn forest(body: &mut String, forest: &Drawn, columns: &[usize], top: &mut usize)
     body.push('\n');
     *top += HEIGHT;
     for entry in &forest.entries {
-        *body += &format!("<g stroke=\"#888\" fill=\"none\">{}</g>", drawn(entry, *top));
+        *body +=
+            &format!("<g stroke=\"#888\" fill=\"none\">{}</g>", drawn(entry, *top, &dot(entry)));
         *body += &text(right(entry.row.depth), *top, colour(entry.paint), "", &entry.path);
-        for (said, at) in
-            entry.columns().into_iter().zip(columns).filter(|(said, _)| !said.is_empty())
-        {
-            *body += &text(*at, *top, "#333", "", said);
+        for (column, at) in columns.iter().zip(edges) {
+            let said = entry.says(*column);
+            if !said.is_empty() {
+                *body += &text(*at, *top, "#333", "", said);
+            }
         }
         body.push('\n');
         *top += HEIGHT;
     }
+}
+
+fn dot(entry: &Entry) -> String {
+    let colour = colour(entry.paint);
+    let fill = if entry.mode == "rw" { "#fff" } else { colour };
+    format!("stroke=\"{colour}\" fill=\"{fill}\"")
 }
 
 pub(super) fn colour(paint: Paint) -> &'static str {

@@ -1,6 +1,6 @@
 //! For the terminal.
 
-use super::drawing::{Drawing, Drawn, Entry};
+use super::drawing::{Column, Drawing, Drawn, Entry};
 use crate::screen::{Cell, Paint, Screen, Table, cut};
 
 pub(super) fn all(drawing: &Drawing, screen: &Screen) -> String {
@@ -16,11 +16,16 @@ pub(super) fn all(drawing: &Drawing, screen: &Screen) -> String {
 }
 
 fn table(drawing: &Drawing, drawn: &Drawn) -> Table {
-    Table { head: drawing.head().to_vec(), rows: drawn.entries.iter().map(row).collect() }
+    let row = |entry| row(entry, &drawing.columns);
+    Table { head: drawing.head(), rows: drawn.entries.iter().map(row).collect() }
 }
 
-fn row(entry: &Entry) -> Vec<Cell> {
+fn row(entry: &Entry, columns: &[Column]) -> Vec<Cell> {
     let first = Cell::new(&entry.path).lead(entry.row.lines()).paint(entry.paint);
-    let [age, mode, state, sync] = entry.columns();
-    vec![first, Cell::new(age), Cell::new(mode), Cell::new(state), Cell::sentence(sync)]
+    let cell = |column: &Column| match (column, entry.says(*column)) {
+        (Column::Sync, text) => Cell::sentence(text),
+        (column, text) if column.is_number() => Cell::new(text).right(),
+        (_, text) => Cell::new(text),
+    };
+    [first].into_iter().chain(columns.iter().map(cell)).collect()
 }

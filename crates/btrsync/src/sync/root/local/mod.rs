@@ -27,7 +27,9 @@ use futures_util::future::join;
 
 use self::locate::Located;
 use self::lock::Locks;
-use super::contract::{BtrfsRoot, Completion, Look, RootFactory, RootOptions, SendRequest, Space};
+use super::contract::{
+    BtrfsRoot, Completion, Look, RootFactory, RootOptions, SendRequest, Size, Sizes, Space,
+};
 use super::error::RootError;
 use super::facts::Facts;
 use super::form::StreamForm;
@@ -237,6 +239,15 @@ impl BtrfsRoot for LocalRoot {
     async fn space(&self, path: &Path) -> Option<Space> {
         let path = path.to_path_buf();
         self.blocking(move |shared| Ok(space::space(shared, &path))).await.ok().flatten()
+    }
+
+    async fn sizes(&self) -> Option<Sizes> {
+        let usages =
+            self.blocking(move |shared| Ok(btrsync_kernel::usages(&shared.dir))).await.ok()?;
+        let size = |(id, usage): (u64, btrsync_kernel::Usage)| {
+            (id, Size { referenced: usage.referenced, exclusive: usage.exclusive })
+        };
+        Some(usages.ok()??.into_iter().map(size).collect())
     }
 
     async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {
