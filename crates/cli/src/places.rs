@@ -87,6 +87,8 @@ pub(crate) struct Places<'a> {
     connections: tokio::sync::Mutex<HashMap<SshOptions, Ssh>>,
     /// What it costs that a machine has no btrsync, said once for each.
     costs: Mutex<BTreeSet<String>>,
+    /// What was asked for and cannot be.
+    lacks: Mutex<BTreeSet<String>>,
     sudo: Arc<Sudo>,
     /// For who only looks.
     reachable: Option<Reachable>,
@@ -100,8 +102,8 @@ impl<'a> Places<'a> {
             Ok(program) => sudo.with_btrsync(program),
             Err(_) => sudo,
         });
-        let (connections, costs) = Default::default();
-        Self { machines, cancel: cancel.clone(), connections, costs, sudo, reachable: None }
+        let (connections, costs, lacks) = Default::default();
+        Self { machines, cancel: cancel.clone(), connections, costs, lacks, sudo, reachable: None }
     }
 
     /// Finds what can look at a place, without looking. Which side that is may not be known; then what any of the
@@ -156,14 +158,22 @@ impl<'a> Places<'a> {
 
     /// Takes note of a machine that has no btrsync, unless that is wanted so.
     async fn note_cost(&self, options: &SshOptions, ssh: &Ssh) -> Result<(), Failure> {
-        if let (Worker::Commands(why), true) = (ssh.worker().await?, options.btrsync != Btrsync::No)
-        {
+        let worker = ssh.worker().await?;
+        if let (Worker::Commands(why), true) = (&worker, options.btrsync != Btrsync::No) {
             let cost = format!(
                 "btrfs-progs do the work on {}, for {why}: no resume and no --verify, and what \
                  'btrfs receive' does wrong stays wrong",
                 options.host
             );
             self.costs.lock().unwrap_or_else(PoisonError::into_inner).insert(cost);
+        }
+        if self.machines.compresses() && !ssh.packs().await? {
+            let lack = format!(
+                "nothing is compressed on the way to {} and back: --compress needs a btrsync there that can \
+                 do it, and --ssh-compress does not",
+                options.host
+            );
+            self.lacks.lock().unwrap_or_else(PoisonError::into_inner).insert(lack);
         }
         Ok(())
     }
@@ -172,6 +182,12 @@ impl<'a> Places<'a> {
     pub(crate) fn costs(&self) -> Vec<String> {
         let costs = self.costs.lock().unwrap_or_else(PoisonError::into_inner);
         costs.iter().cloned().collect()
+    }
+
+    /// Returns what was asked for and is not to be had; whoever asks for it wants to know.
+    pub(crate) fn lacks(&self) -> Vec<String> {
+        let lacks = self.lacks.lock().unwrap_or_else(PoisonError::into_inner);
+        lacks.iter().cloned().collect()
     }
 
     /// What looks at this machine.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use btrsync::sync::root::{Bootstrap, Btrsync, Checkpoints, Scope, SshOptions};
+use btrsync::sync::root::{Bootstrap, Btrsync, Checkpoints, Packing, Scope, SshOptions};
 use clap::ValueEnum;
 use clap::builder::{TypedValueParser, ValueParser};
 
@@ -54,6 +54,12 @@ pub(crate) struct Machines {
     /// Let ssh compress what it sends
     #[arg(long, hide_short_help = true, help_heading = MACHINES)]
     ssh_compress: bool,
+
+    /// Compress what is sent between two btrsyncs: zstd, zstd:LEVEL (1 to 19) or none; without this option it
+    /// is compressed where the link is found to be slow
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true,
+        default_missing_value = "zstd", value_parser = packing, help_heading = MACHINES)]
+    compress: Option<Packing>,
 
     /// Use the btrsync at PATH on other machines; none: use btrfs-progs there (default: the btrsync in
     /// their PATH, if there is one)
@@ -115,6 +121,7 @@ impl Machines {
             identity_file: self.ssh_identity.clone(),
             config_file: self.ssh_config.clone(),
             compression: self.ssh_compress,
+            packing: self.compress.unwrap_or_default(),
             btrsync: self.btrsync(),
             bootstrap: self.bootstrap(),
             patience: Some(self.timeout),
@@ -130,12 +137,30 @@ impl Machines {
         })
     }
 
+    /// Whether compression was asked for, which not every machine can do.
+    pub(crate) fn compresses(&self) -> bool {
+        matches!(self.compress, Some(Packing::Zstd(_)))
+    }
+
     fn btrsync(&self) -> Btrsync {
         match &self.remote_btrsync {
             None => Btrsync::IfThere,
             Some(word) if word == "none" => Btrsync::No,
             Some(path) => Btrsync::At(path.into()),
         }
+    }
+}
+
+fn packing(text: &str) -> Result<Packing, String> {
+    let level = |text: &str| text.parse().ok().filter(|level| (1..=19).contains(level));
+    match text.split_once(':') {
+        None if text == "none" => Ok(Packing::Never),
+        None if text == "auto" => Ok(Packing::Auto),
+        None if text == "zstd" => Ok(Packing::Zstd(3)),
+        Some(("zstd", text)) => level(text)
+            .map(Packing::Zstd)
+            .ok_or_else(|| "the level must be from 1 to 19".to_owned()),
+        _ => Err("must be zstd, zstd:LEVEL, auto or none".to_owned()),
     }
 }
 
@@ -162,4 +187,21 @@ fn scopes() -> ValueParser {
         ScopeName::Isolated => Scope::Isolated,
     };
     clap::builder::EnumValueParser::<ScopeName>::new().map(named).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_to_compress_is_a_word_and_perhaps_a_level() {
+        let good = [("zstd", 3), ("zstd:1", 1), ("zstd:19", 19)];
+        for (text, level) in good {
+            assert_eq!(packing(text), Ok(Packing::Zstd(level)));
+        }
+        assert_eq!((packing("none"), packing("auto")), (Ok(Packing::Never), Ok(Packing::Auto)));
+        for bad in ["", "gzip", "zstd:", "zstd:0", "zstd:20", "zstd:-1", "none:3", "ZSTD"] {
+            assert!(packing(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -13,7 +13,8 @@ use rustix::event::{EventfdFlags, PollFlags, eventfd};
 
 use super::frame::{Frame, Kind, LONGEST_DATA, LONGEST_MESSAGE, bad};
 use super::mux::{Ended, Shared};
-use crate::Cancel;
+use super::packing::unpack;
+use crate::{Cancel, Counter};
 
 /// What a frame counts beside its body.
 const EACH: usize = 32;
@@ -40,13 +41,15 @@ pub(crate) enum Broken {
 pub(crate) enum Item {
     Message(Vec<u8>),
     Data(Vec<u8>),
+    /// Is data when it is taken.
+    Packed(Vec<u8>),
     End,
 }
 
 impl Item {
     fn cost(&self) -> usize {
         EACH + match self {
-            Self::Message(body) | Self::Data(body) => body.len(),
+            Self::Message(body) | Self::Data(body) | Self::Packed(body) => body.len(),
             Self::End => 0,
         }
     }
@@ -121,6 +124,7 @@ impl Line {
         let item = match frame.kind {
             Kind::Message => Item::Message(frame.body),
             Kind::Data => Item::Data(frame.body),
+            Kind::Packed => Item::Packed(frame.body),
             Kind::End => Item::End,
             Kind::Window => return self.grow(&frame.body),
             Kind::Close => {
@@ -162,12 +166,19 @@ pub(crate) struct Channel {
     pub(super) id: u32,
     pub(super) line: Arc<Line>,
     pub(super) shared: Arc<Shared>,
+    /// The bytes of bulk data that have come, as they came.
+    pub(super) carried: Counter,
 }
 
 impl Channel {
     /// Returns the number of the channel.
     pub(crate) fn id(&self) -> u32 {
         self.id
+    }
+
+    /// Returns the counter of the bulk data that comes, as it comes.
+    pub(crate) fn carried(&self) -> Counter {
+        self.carried.clone()
     }
 
     /// Returns the switch that is thrown when the other side wants nothing more.
@@ -183,6 +194,11 @@ impl Channel {
     /// Sends bulk data.
     pub(crate) fn data(&self, bytes: &[u8], cancel: &Cancel) -> Result<(), Broken> {
         bytes.chunks(LONGEST_DATA).try_for_each(|chunk| self.put(Kind::Data, chunk, cancel))
+    }
+
+    /// Sends a block of bulk data that is compressed.
+    pub(crate) fn packed(&self, body: &[u8], cancel: &Cancel) -> Result<(), Broken> {
+        self.put(Kind::Packed, body, cancel)
     }
 
     /// Tells that the data has ended.
@@ -213,7 +229,7 @@ impl Channel {
                 if owed > 0 {
                     self.grant(owed)?;
                 }
-                return Ok(item);
+                return self.open(item);
             }
             if let Some(over) = &state.over {
                 return Err(over.clone());
@@ -221,6 +237,20 @@ impl Channel {
             drop(state);
             self.line.readable.wait(cancel)?;
         }
+    }
+
+    /// Decompresses what is compressed.
+    fn open(&self, item: Item) -> Result<Item, Broken> {
+        if let Item::Data(body) | Item::Packed(body) = &item {
+            self.carried.add(body.len());
+        }
+        let Item::Packed(body) = item else { return Ok(item) };
+        let block = unpack(&body).map(Item::Data);
+        block.ok_or_else(|| {
+            let why = Ended::Broken("a block that cannot be decompressed".to_owned());
+            self.shared.end(&why);
+            Broken::Ended(why)
+        })
     }
 
     fn put(&self, kind: Kind, body: &[u8], cancel: &Cancel) -> Result<(), Broken> {
@@ -255,7 +285,7 @@ impl State {
     /// large pieces, but for what a message could wait for.
     fn settle(&mut self, item: &Item) -> usize {
         self.owed += item.cost();
-        let may_wait = matches!(item, Item::Data(_)) || !self.inbox.is_empty();
+        let may_wait = matches!(item, Item::Data(_) | Item::Packed(_)) || !self.inbox.is_empty();
         if self.over.is_some() || self.owed < WINDOW / 4 && may_wait {
             return 0;
         }

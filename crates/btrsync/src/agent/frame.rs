@@ -5,6 +5,8 @@
 
 use std::io::{self, Read};
 
+use super::packing::BLOCK;
+
 /// What stands before the body: its length, the channel, the kind.
 pub(super) const HEAD: usize = 9;
 
@@ -29,16 +31,19 @@ pub(super) enum Kind {
     Window,
     /// A sign of life.
     Alive,
+    /// A block of bulk data, compressed: see [`super::packing`].
+    Packed,
 }
 
-const KINDS: [Kind; 6] =
-    [Kind::Message, Kind::Data, Kind::End, Kind::Close, Kind::Window, Kind::Alive];
+const KINDS: [Kind; 7] =
+    [Kind::Message, Kind::Data, Kind::End, Kind::Close, Kind::Window, Kind::Alive, Kind::Packed];
 
 impl Kind {
     fn longest(self) -> usize {
         match self {
             Self::Message => LONGEST_MESSAGE,
             Self::Data => LONGEST_DATA,
+            Self::Packed => BLOCK,
             Self::Window => 4,
             Self::End | Self::Close | Self::Alive => 0,
         }
@@ -123,7 +128,8 @@ mod tests {
             bytes.extend([0, 0, 0, 0, kind]);
             bytes
         };
-        for (length, kind) in [(u32::MAX, 0), (1 << 20 | 1, 0), (65_537, 1), (1, 3), (5, 4), (0, 6)]
+        for (length, kind) in
+            [(u32::MAX, 0), (1 << 20 | 1, 0), (65_537, 1), (1, 3), (5, 4), (0, 7), (1 << 18 | 1, 6)]
         {
             let error = read(&mut &head(length, kind)[..]).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{length} {kind}");

@@ -34,23 +34,27 @@ pub(crate) enum Feature {
     TakesCompressed,
     /// It answers `Examine`.
     Examines,
+    /// It packs and unpacks blocks of bulk data.
+    Packs,
 }
 
 impl Feature {
-    const ALL: [Self; 3] = [Self::SendsCompressed, Self::TakesCompressed, Self::Examines];
+    const ALL: [Self; 4] =
+        [Self::SendsCompressed, Self::TakesCompressed, Self::Examines, Self::Packs];
 
     fn word(self) -> &'static str {
         match self {
             Self::SendsCompressed => "sends-compressed",
             Self::TakesCompressed => "takes-compressed",
             Self::Examines => "examine",
+            Self::Packs => "packs-zstd",
         }
     }
 
     fn is_ours(self) -> bool {
         match self {
             Self::SendsCompressed => kernel::max_send_version() > 1,
-            Self::TakesCompressed | Self::Examines => true,
+            Self::TakesCompressed | Self::Examines | Self::Packs => true,
         }
     }
 

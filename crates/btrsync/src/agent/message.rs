@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::frame::LONGEST_MESSAGE;
 use super::value::{
-    Arrived, Begins, Bytes, Counts, Form, Impossible, Left, Measured, Meta, Options, Part, Room,
-    Seen, Vol, Waiting,
+    Arrived, Begins, Bytes, Counts, Form, Impossible, Left, Measured, Meta, Options, Pack, Part,
+    Room, Seen, Vol, Waiting,
 };
 use crate::sync::root::Facts;
 
@@ -84,6 +84,9 @@ pub(crate) enum Request {
         skip: Begins,
         #[serde(default)]
         form: Form,
+        /// Whether the data comes compressed.
+        #[serde(default)]
+        pack: Pack,
     },
     /// How many bytes would a send have? Answered by `Measured`, also as soon as the client has said `Enough`.
     Estimate {

@@ -13,6 +13,7 @@ mod hello;
 mod input;
 mod message;
 mod mux;
+mod packing;
 mod serve;
 #[cfg(test)]
 mod tests;
@@ -28,5 +29,7 @@ pub use self::failure::{Sort, There};
 pub(crate) use self::hello::{Feature, GREETING, PATIENCE};
 pub(crate) use self::message::{Answer, Request, encode};
 pub(crate) use self::mux::LISTENER;
+pub use self::packing::Packing;
+pub(crate) use self::packing::{BLOCK, Packer};
 pub use self::serve::{Allow, Fence, Refusals, ServeOptions, serve};
 pub(crate) use self::value::{Bytes, Impossible, Vol, begins, is_below, prefixes};

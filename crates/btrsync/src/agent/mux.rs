@@ -16,7 +16,7 @@ use super::frame::{self, Frame, Kind, bad};
 use super::input::Input;
 use crate::cancel::is_cancelled;
 use crate::process::Feed;
-use crate::{Cancel, thread};
+use crate::{Cancel, Counter, thread};
 
 /// How many channels can be open at once.
 pub(crate) const MOST_CHANNELS: usize = 128;
@@ -111,7 +111,7 @@ impl Mux {
         channels.last += 1;
         let id = channels.last;
         channels.open.insert(id, Arc::clone(&line));
-        Ok(Channel { id, line, shared: Arc::clone(&self.0) })
+        Ok(Channel { id, line, shared: Arc::clone(&self.0), carried: Counter::default() })
     }
 
     /// Ends the connection.
@@ -161,7 +161,7 @@ impl Shared {
         }
     }
 
-    fn end(&self, why: &Ended) {
+    pub(super) fn end(&self, why: &Ended) {
         let (why, lines): (Ended, Vec<_>) = {
             let mut channels = self.channels();
             // The first reason counts: others follow from it.
@@ -224,7 +224,7 @@ impl Shared {
         drop(channels);
         let id = frame.channel;
         line.take(frame)?;
-        accept(Channel { id, line, shared: Arc::clone(self) });
+        accept(Channel { id, line, shared: Arc::clone(self), carried: Counter::default() });
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use super::input::Input;
 use super::message::{Answer, Hello, Request};
 use super::mux::{Ended, Mux};
 use super::serve::{ServeOptions, serve};
-use super::{Broken, Channel, Feature, Item, frame, message};
+use super::{Broken, Channel, Feature, Item, Packer, Packing, frame, message};
 use crate::Cancel;
 use crate::process::Feed;
 use crate::sync::root::RootError;
@@ -191,6 +191,62 @@ fn who_breaks_the_rules_is_left() {
         let _ = raw.to.write_all(&bytes);
         let end = end(&raw.mux);
         assert!(matches!(end, Ended::Broken(_)), "{end:?}");
+    }
+}
+
+#[test]
+fn a_block_comes_as_data_and_costs_what_it_was_on_the_way() {
+    let mut raw = raw(LONG);
+    let channel = raw.mux.open().unwrap();
+    let text = b"as it was ".repeat(20_000);
+    let body = zstd::bulk::compress(&text, 3).unwrap();
+    // Many times the window, if it counted for what it becomes.
+    for _ in 0..50 {
+        raw.to.write_all(&encode(Kind::Packed, 1, &body)).unwrap();
+        assert_eq!(channel.next(&cancel()).unwrap(), Item::Data(text.clone()));
+    }
+    assert_eq!(channel.carried().bytes(), 50 * body.len() as u64);
+    assert_eq!(raw.mux.ended(), None);
+}
+
+#[test]
+fn a_block_that_is_none_ends_the_connection() {
+    let pack = |bytes: &[u8]| zstd::bulk::compress(bytes, 1).unwrap();
+    let (bomb, good) = (pack(&vec![0; 1 << 28]), pack(b"good"));
+    assert!(bomb.len() < super::BLOCK);
+    for body in [&bomb[..], &good[..good.len() - 1], b"garbage", &good.repeat(2)[1..]] {
+        let mut raw = raw(LONG);
+        let channel = raw.mux.open().unwrap();
+        raw.to.write_all(&encode(Kind::Packed, 1, body)).unwrap();
+        let error = channel.next(&cancel()).unwrap_err();
+        assert!(matches!(error, Broken::Ended(Ended::Broken(_))), "{error:?}");
+        assert!(matches!(end(&raw.mux), Ended::Broken(_)));
+    }
+}
+
+#[test]
+fn packed_or_not_a_stream_comes_whole() {
+    let (one, _two) = pair(LONG, |channel| {
+        let mut hash = blake3::Hasher::new();
+        while let Ok(Item::Data(bytes)) = channel.next(channel.gone()) {
+            hash.update(&bytes);
+        }
+        channel.message(hash.finalize().as_bytes(), channel.gone()).unwrap();
+    });
+    let random = btrsync_testutil::Random::new(1).bytes(super::BLOCK);
+    let text = b"some text ".repeat(20_000);
+    for packing in [Packing::Auto, Packing::Never, Packing::Zstd(1), Packing::Zstd(100)] {
+        let (channel, mut packer) = (one.open().unwrap(), Packer::new(packing));
+        let (mut hash, mut wire) = (blake3::Hasher::new(), 0);
+        for block in [&random[..], &text, &text[..1500], &text[..3], &random, &text].repeat(10) {
+            hash.update(block);
+            wire += packer.send(&channel, block, &cancel()).unwrap();
+        }
+        channel.end(&cancel()).unwrap();
+        let sum = hash.finalize().as_bytes().to_vec();
+        assert_eq!(channel.next(&cancel()).unwrap(), Item::Message(sum), "{packing:?}");
+        let all = 10 * (2 * random.len() + 2 * text.len() + 1503);
+        assert_eq!(wire < all, matches!(packing, Packing::Zstd(_)), "{packing:?}: {wire}");
     }
 }
 

@@ -46,7 +46,7 @@ impl Counter {
         Self { all: Arc::clone(&self.all), passed_over: bytes }
     }
 
-    fn add(&self, bytes: usize) {
+    pub(crate) fn add(&self, bytes: usize) {
         self.all.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
@@ -81,6 +81,7 @@ pub struct Flow {
     end: End,
     source: Source,
     counter: Counter,
+    wire: Counter,
     cancel: Cancel,
     limit: Option<Limit>,
     skipped: Vec<Option<Prefix>>,
@@ -130,6 +131,7 @@ impl Flow {
             end: End::default(),
             source,
             counter: Counter::default(),
+            wire: Counter::default(),
             cancel: cancel.clone(),
             limit: None,
             skipped: Vec::new(),
@@ -168,6 +170,17 @@ impl Flow {
     /// Returns the counter of this flow.
     pub fn counter(&self) -> Counter {
         self.counter.clone()
+    }
+
+    /// Returns the counter of what connections between two btrsyncs have carried for this flow: less than the
+    /// flow has, where they compress; nothing where there is none.
+    pub fn wire(&self) -> Counter {
+        self.wire.clone()
+    }
+
+    /// Says what counts what a connection has carried.
+    pub(crate) fn carried(self, wire: Counter) -> Self {
+        Self { wire, ..self }
     }
 
     /// Says what the sender has left out of each stream; see [`Flow::skipped`].

@@ -30,6 +30,8 @@ pub(super) struct Attempt<'a> {
 /// Both ends under way.
 struct Started {
     counter: Counter,
+    /// What connections have carried.
+    wire: Counter,
     waits: Option<Waits>,
     ends: Vec<Completion<()>>,
     resumed: Arc<AtomicU64>,
@@ -50,7 +52,7 @@ impl Attempt<'_> {
         let cancel = cancel.map_err(failed)?;
         let _guard = Guard(&cancel);
         let started = self.start(&cancel).await.map_err(|error| vec![error])?;
-        let Started { counter, waits, ends, resumed, left_out, repeated } = started;
+        let Started { counter, wire, waits, ends, resumed, left_out, repeated } = started;
         let aside = join(aside(counter.behind(repeated)), self.tell_waits(waits));
         let errors = beside(gather(&cancel, ends), aside).await;
         if !errors.is_empty() {
@@ -59,7 +61,8 @@ impl Attempt<'_> {
         let resumed = resumed.load(Ordering::Relaxed);
         let passed = if left_out { 0 } else { resumed };
         let bytes = counter.bytes().saturating_sub(passed);
-        Ok(Done { bytes, resumed, elapsed: Duration::ZERO })
+        let wire = Some(wire.bytes()).filter(|bytes| *bytes > 0);
+        Ok(Done { bytes, resumed, wire, elapsed: Duration::ZERO })
     }
 
     async fn start(&self, cancel: &Cancel) -> Result<Started, RootError> {
@@ -85,7 +88,7 @@ impl Attempt<'_> {
         let bytes = there.iter().flatten().map(|prefix| prefix.bytes).sum();
         let repeated = if left_out { 0 } else { bytes };
         let mut flow = self.transfer.through(flow)?;
-        let (counter, waits) = (flow.counter(), flow.take_waits());
+        let (counter, wire, waits) = (flow.counter(), flow.wire(), flow.take_waits());
         let received = dst.receive(flow, self.into, meta).await?;
         let resumed = Arc::new(AtomicU64::new(0));
         let noted = Arc::clone(&resumed);
@@ -95,7 +98,7 @@ impl Attempt<'_> {
             Ok(())
         });
         let ends = vec![sent, received];
-        Ok(Started { counter, waits, ends, resumed, left_out, repeated })
+        Ok(Started { counter, wire, waits, ends, resumed, left_out, repeated })
     }
 
     /// Tells whenever the sender waits for its source.

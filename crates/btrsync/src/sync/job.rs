@@ -26,6 +26,9 @@ pub struct Done {
     pub bytes: u64,
     /// The bytes that an interrupted run had received.
     pub resumed: u64,
+    /// The bytes of data that connections between btrsyncs have carried for it, compressed or not; `None` where
+    /// there was none.
+    pub wire: Option<u64>,
     /// The time from the start of the send to the durable end of the receive.
     pub elapsed: Duration,
 }

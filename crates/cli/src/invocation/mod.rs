@@ -109,6 +109,7 @@ impl Invocation<'_> {
         if self.args.mode() != Mode::Go {
             places.costs().iter().for_each(|cost| self.report.note(cost));
         }
+        places.lacks().iter().for_each(|lack| self.report.note(lack));
         for source in sources {
             if let Next::End(exit) = self.source(Arc::new(source), &target, summary).await? {
                 return Ok(exit);

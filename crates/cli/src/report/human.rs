@@ -310,12 +310,13 @@ impl Report for Human {
             return;
         }
         let sent = format!(
-            "{} sent, {} in {} ({}){}",
+            "{} sent, {} in {} ({}){}{}",
             count(summary.subvolumes),
             size::bytes(summary.bytes),
             size::time(summary.elapsed),
             size::rate(summary.bytes, summary.elapsed),
-            before(summary.resumed)
+            before(summary.resumed),
+            on_the_way(summary)
         );
         let rest = match exit {
             Exit::Done => String::new(),
@@ -333,5 +334,15 @@ fn before(resumed: u64) -> String {
     match resumed {
         0 => String::new(),
         bytes => format!(", {} before", size::bytes(bytes)),
+    }
+}
+
+/// What a connection has carried, where it was clearly less.
+fn on_the_way(summary: &Summary) -> String {
+    match summary.wire {
+        Some(wire) if wire / 49 < summary.bytes / 50 => {
+            format!(", {} on the way", size::bytes(wire))
+        }
+        _ => String::new(),
     }
 }

@@ -196,6 +196,7 @@ impl Report for Json {
         let mut object = transfer("done", job.step, into);
         object.insert("sent_bytes".into(), done.bytes.into());
         object.insert("resumed_bytes".into(), done.resumed.into());
+        object.insert("wire_bytes".into(), done.wire.into());
         object.insert("seconds".into(), seconds(done.elapsed));
         self.write(&object.into());
     }
@@ -236,6 +237,7 @@ impl Report for Json {
             "subvolumes": summary.subvolumes,
             "sent_bytes": summary.bytes,
             "resumed_bytes": summary.resumed,
+            "wire_bytes": summary.wire,
             "seconds": seconds(summary.elapsed),
             "equal": summary.checks.equal,
             "different": summary.checks.different,

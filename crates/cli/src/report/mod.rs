@@ -120,6 +120,8 @@ pub(crate) struct Summary {
     pub(crate) subvolumes: usize,
     pub(crate) bytes: u64,
     pub(crate) resumed: u64,
+    /// What connections between btrsyncs have carried, if there were any.
+    pub(crate) wire: Option<u64>,
     pub(crate) elapsed: Duration,
     pub(crate) checks: Tally,
 }
@@ -134,6 +136,8 @@ impl Summary {
         self.subvolumes += outcome.done.iter().map(|(step, _)| step.vols.len()).sum::<usize>();
         self.bytes += outcome.done.iter().map(|(_, done)| done.bytes).sum::<u64>();
         self.resumed += outcome.done.iter().map(|(_, done)| done.resumed).sum::<u64>();
+        let wires = outcome.done.iter().filter_map(|(_, done)| done.wire);
+        self.wire = self.wire.into_iter().chain(wires).reduce(|sum, one| sum + one);
     }
 }
 

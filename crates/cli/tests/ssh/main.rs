@@ -18,6 +18,7 @@ mod locked;
 mod logins;
 mod modes;
 mod names;
+mod packing;
 mod shells;
 mod sides;
 mod sudo;

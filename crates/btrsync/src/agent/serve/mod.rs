@@ -24,7 +24,7 @@ use super::hello::{GREETING, PATIENCE, hear, tell};
 use super::input::Input;
 use super::message::{self, Answer, Hello, Request};
 use super::mux::{Ended, Mux};
-use super::value::{Bytes, Impossible};
+use super::value::{Bytes, Impossible, Pack};
 use crate::process::Feed;
 use crate::sync::root::local::Local;
 use crate::sync::root::{RootError, RootFactory, RootOptions};
@@ -194,7 +194,14 @@ impl Server {
                 lists::partial(channel, &self.root(root, Deed::Receive)?, path)
             }
             Request::Estimate { root, vols, parent, clones, form } => {
-                let wanted = streams::Wanted { vols, parent, clones, skip: Vec::new(), form };
+                let wanted = streams::Wanted {
+                    vols,
+                    parent,
+                    clones,
+                    skip: Vec::new(),
+                    form,
+                    pack: Pack::Never,
+                };
                 measure::estimate(channel, &self.root(root, Deed::Read)?, wanted)
             }
             Request::Enough => Err(Impossible("nothing is being measured").into()),
@@ -207,8 +214,8 @@ impl Server {
             Request::Remove { root, left } => {
                 measure::remove(channel, &self.root(root, Deed::Delete)?, left)
             }
-            Request::Send { root, vols, parent, clones, skip, form } => {
-                let wanted = streams::Wanted { vols, parent, clones, skip, form };
+            Request::Send { root, vols, parent, clones, skip, form, pack } => {
+                let wanted = streams::Wanted { vols, parent, clones, skip, form, pack };
                 streams::send(channel, &self.root(root, Deed::Read)?, wanted)
             }
             Request::Receive { root, path, meta } => {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
 use super::super::channel::{Broken, Channel, Item};
-use super::super::frame::LONGEST_DATA;
 use super::super::message::{self, Answer, Request};
+use super::super::packing::{BLOCK, Packer};
 use super::super::value::{
-    Begins, Bytes, Counts, Form, Impossible, Meta, Vol, begins, prefixes, vols,
+    Begins, Bytes, Counts, Form, Impossible, Meta, Pack, Vol, begins, prefixes, vols,
 };
 use super::fence::Fenced;
 use super::{Answered, Stop, say, wait};
@@ -34,6 +34,7 @@ pub(super) struct Wanted {
     pub(super) clones: Vec<Vol>,
     pub(super) skip: Begins,
     pub(super) form: Form,
+    pub(super) pack: Pack,
 }
 
 pub(super) fn send(channel: &Arc<Channel>, root: &Fenced, wanted: Wanted) -> Answered<()> {
@@ -62,18 +63,20 @@ pub(super) fn send(channel: &Arc<Channel>, root: &Fenced, wanted: Wanted) -> Ans
             }
         }));
     }
-    pass_on(flow, channel)?;
+    pass_on(flow, channel, Packer::new(wanted.pack.into()))?;
     wait(end)?;
     say(channel, &Answer::Done)
 }
 
 /// Sends all of a flow. One that breaks off is told by the sender, at its end.
-fn pass_on(mut flow: Flow, channel: &Channel) -> Result<(), Broken> {
-    let mut piece = vec![0; LONGEST_DATA];
+fn pass_on(mut flow: Flow, channel: &Channel, mut packer: Packer) -> Result<(), Broken> {
+    let mut piece = vec![0; BLOCK];
     loop {
         match flow.read(&mut piece) {
             Ok(0) | Err(_) => return Ok(()),
-            Ok(count) => channel.data(&piece[..count], channel.gone())?,
+            Ok(count) => {
+                packer.send(channel, &piece[..count], channel.gone())?;
+            }
         }
     }
 }

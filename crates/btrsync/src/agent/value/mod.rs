@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub(crate) use self::left::{Left, Measured, Room};
 pub(crate) use self::place::{Options, Seen};
 pub(crate) use self::stream::{
-    Arrived, Begins, Counts, Form, Meta, Part, Waiting, begins, prefixes,
+    Arrived, Begins, Counts, Form, Meta, Pack, Part, Waiting, begins, prefixes,
 };
 pub(crate) use self::vol::{Vol, vols};
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::vol::{Vol, vols};
 use super::{Bytes, Impossible};
+use crate::agent::Packing;
 use crate::receive::{Partial, Prefix, Received, StreamMeta};
 use crate::send::Busy;
 use crate::sync::root::StreamForm;
@@ -59,6 +60,35 @@ impl From<Form> for StreamForm {
             Form::One => Self::One,
             Form::Two => Self::Two,
             Form::Compressed => Self::Compressed,
+        }
+    }
+}
+
+/// Whether what is sent is compressed on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) enum Pack {
+    #[default]
+    Never,
+    Auto,
+    Zstd(i32),
+}
+
+impl From<Packing> for Pack {
+    fn from(packing: Packing) -> Self {
+        match packing {
+            Packing::Never => Self::Never,
+            Packing::Auto => Self::Auto,
+            Packing::Zstd(level) => Self::Zstd(level),
+        }
+    }
+}
+
+impl From<Pack> for Packing {
+    fn from(pack: Pack) -> Self {
+        match pack {
+            Pack::Never => Self::Never,
+            Pack::Auto => Self::Auto,
+            Pack::Zstd(level) => Self::Zstd(level),
         }
     }
 }

@@ -35,6 +35,7 @@ pub use ssh::{
     BadAddress, Bootstrap, BootstrapError, Btrsync, Ssh, SshAddress, SshOptions, Worker,
 };
 
+pub use crate::agent::Packing;
 pub use crate::receive::{Checkpoints, Partial, Prefix, Received, StreamMeta};
 use crate::thread;
 

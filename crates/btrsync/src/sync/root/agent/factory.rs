@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::AgentRoot;
 use crate::Cancel;
 use crate::agent::{
-    AgentError, Answer, Bytes, Carrier, Client, Feature, Greeted, PATIENCE, Request,
+    AgentError, Answer, Bytes, Carrier, Client, Feature, Greeted, PATIENCE, Packing, Request,
 };
 use crate::process::{Piped, Words, ends_within};
 use crate::sync::root::contract::{BtrfsRoot, Look, RootFactory, RootOptions};
@@ -20,7 +20,10 @@ use crate::sync::root::on_thread;
 
 /// Another btrsync, which makes roots of the filesystems that it reaches.
 #[derive(Debug, Clone)]
-pub struct Agent(Arc<Client>);
+pub struct Agent {
+    client: Arc<Client>,
+    packing: Packing,
+}
 
 impl Agent {
     /// Starts a command that runs `btrsync serve`, on this machine or another, and waits until it
@@ -58,12 +61,24 @@ impl Agent {
         cancel: &Cancel,
     ) -> Result<Self, RootError> {
         let patience = patience.unwrap_or(PATIENCE);
-        Client::start(greeted, host, wait, patience, cancel).map(|client| Self(Arc::new(client)))
+        let client = Arc::new(Client::start(greeted, host, wait, patience, cancel)?);
+        Ok(Self { client, packing: Packing::Never }.packing(Packing::Auto))
+    }
+
+    /// Sets whether what goes over the connection is compressed. On this machine nothing is, and nothing where
+    /// the other side cannot.
+    pub fn packing(self, packing: Packing) -> Self {
+        Self { packing: if self.packs() { packing } else { Packing::Never }, ..self }
+    }
+
+    /// Whether what goes over the connection can be compressed.
+    pub(in crate::sync::root) fn packs(&self) -> bool {
+        self.client.has(Feature::Packs) && !self.client.host().is_empty()
     }
 
     /// Returns the version of the program on the other side, for people.
     pub fn program(&self) -> String {
-        self.0.program()
+        self.client.program()
     }
 
     /// Ends the connection. What still runs over it fails.
@@ -79,7 +94,7 @@ impl Agent {
 
     /// As [`Agent::close`], waiting for it here.
     pub(in crate::sync::root) fn end(&self) {
-        self.0.close();
+        self.client.close();
     }
 }
 
@@ -120,18 +135,18 @@ impl RootFactory for Agent {
         path: &Path,
         options: &RootOptions,
     ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError> {
-        let client = Arc::clone(&self.0);
+        let (client, packing) = (Arc::clone(&self.client), self.packing);
         let request = Request::Root { path: Bytes::of(path), options: options.into() };
         let form = options.form;
         on_thread(move || {
-            let (root, below) = AgentRoot::open(client, &request, form)?;
+            let (root, below) = AgentRoot::open(client, &request, form, packing)?;
             Ok((Arc::new(root) as Arc<dyn BtrfsRoot>, below))
         })
         .await
     }
 
     async fn look(&self, path: &Path) -> Result<Look, RootError> {
-        let client = Arc::clone(&self.0);
+        let client = Arc::clone(&self.client);
         let request = Request::Look { path: Bytes::of(path) };
         on_thread(move || match client.ask(&request)? {
             Answer::Seen(seen) => Ok(seen.into()),
@@ -140,7 +155,7 @@ impl RootFactory for Agent {
         .await
     }
     async fn examine(&self, path: Option<&Path>) -> Result<Facts, RootError> {
-        let (client, path) = (Arc::clone(&self.0), path.map(Bytes::of));
+        let (client, path) = (Arc::clone(&self.client), path.map(Bytes::of));
         on_thread(move || {
             let facts = match client.has(Feature::Examines) {
                 false => Facts { problem: Some(OLDER.to_owned()), ..Facts::default() },

@@ -21,7 +21,9 @@ use super::error::RootError;
 use super::form::StreamForm;
 use super::leftover::Leftover;
 use super::on_thread;
-use crate::agent::{Answer, Bytes, Channel, Client, Feature, Request, Vol, begins};
+use crate::agent::{
+    Answer, Bytes, Channel, Client, Feature, Packer, Packing, Request, Vol, begins,
+};
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{Partial, Received, StreamMeta};
 use crate::sync::Estimate;
@@ -36,6 +38,7 @@ pub struct AgentRoot {
     name: String,
     /// The best form of the streams that are wanted.
     form: StreamForm,
+    packing: Packing,
 }
 
 /// A root of the other side, which is there for as long as its channel.
@@ -56,6 +59,7 @@ impl AgentRoot {
         client: Arc<Client>,
         request: &Request,
         form: StreamForm,
+        packing: Packing,
     ) -> Result<(Self, PathBuf), RootError> {
         let channel = client.call(request, client.cancel())?;
         let Answer::Root { name, below } = client.answer(&channel, client.cancel())? else {
@@ -71,7 +75,7 @@ impl AgentRoot {
             host => format!("{host}:{name}"),
         };
         let far = Far { client, channel: Arc::new(channel) };
-        Ok((Self { far, name, form }, below))
+        Ok((Self { far, name, form, packing }, below))
     }
 
     /// The best form of streams, given what the other side must have for it.
@@ -190,6 +194,7 @@ impl BtrfsRoot for AgentRoot {
             clones: request.clones.iter().map(Vol::from).collect(),
             skip: begins(request.skip),
             form: request.form.into(),
+            pack: self.packing.into(),
         };
         let (skip, cancel) = (request.skip.to_vec(), request.cancel.clone());
         self.blocking(move |far| streams::send(far, &asked, &skip, &cancel)).await
@@ -201,9 +206,9 @@ impl BtrfsRoot for AgentRoot {
         path: &Path,
         meta: StreamMeta,
     ) -> Result<Completion<Vec<Received>>, RootError> {
-        let (root, path) = (self.far.id(), Bytes::of(path));
+        let (root, path, packer) = (self.far.id(), Bytes::of(path), Packer::new(self.packing));
         let asked = Request::Receive { root, path, meta: (&meta).into() };
-        self.blocking(move |far| streams::receive(far, &asked, flow)).await
+        self.blocking(move |far| streams::receive(far, &asked, (flow, packer))).await
     }
 
     async fn digest(
@@ -231,7 +236,7 @@ impl BtrfsRoot for AgentRoot {
     ) -> Result<Completion<Box<dyn Digests>>, RootError> {
         let (root, path, counts) = (self.far.id(), Bytes::of(path), options.into());
         let asked = Request::Replay { root, path, meta: (&meta).into(), counts };
-        let cancel = cancel.clone();
-        self.blocking(move |far| streams::replay(far, &asked, flow, &cancel)).await
+        let (packer, cancel) = (Packer::new(self.packing), cancel.clone());
+        self.blocking(move |far| streams::replay(far, &asked, (flow, packer), &cancel)).await
     }
 }

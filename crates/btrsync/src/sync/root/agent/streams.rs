@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Far;
 use super::digests::FarDigests;
-use crate::agent::{Answer, Channel, Client, Item, Request, prefixes};
+use crate::agent::{Answer, BLOCK, Channel, Client, Item, Packer, Request, prefixes};
 use crate::flow::waits::{self, Teller};
 use crate::process::Feed;
 use crate::receive::{Prefix, Received};
@@ -14,9 +14,6 @@ use crate::sync::root::error::RootError;
 use crate::sync::root::start;
 use crate::verify::Digests;
 use crate::{Cancel, Flow, thread};
-
-/// How much of a stream is passed on at once.
-const PIECE: usize = 64 * 1024;
 
 /// Starts a send, and waits until it has begun.
 pub(super) fn send(
@@ -32,7 +29,7 @@ pub(super) fn send(
     }
     let (writer, flow) = Flow::pipe(cancel).map_err(failed)?;
     let (teller, waits) = waits::channel();
-    let flow = flow.with_skipped(skipped).telling(waits);
+    let flow = flow.with_skipped(skipped).telling(waits).carried(channel.carried());
     let feed = Feed::new(writer, cancel).map_err(failed)?;
     let (client, cancel, abandoned) = (Arc::clone(&far.client), cancel.clone(), flow.abandoned());
     let sent = start(move || match pump(&client, &channel, (feed, teller), &cancel) {
@@ -95,10 +92,10 @@ fn pump(
 pub(super) fn receive(
     far: &Far,
     asked: &Request,
-    flow: Flow,
+    (flow, packer): (Flow, Packer),
 ) -> Result<Completion<Vec<Received>>, RootError> {
     let cancel = flow.cancel().clone();
-    let channel = feed(far, asked, flow, &cancel)?;
+    let channel = feed(far, asked, (flow, packer), &cancel)?;
     let client = Arc::clone(&far.client);
     start(move || match client.answer(&channel, &cancel)? {
         Answer::Received(received) => Ok(received.into_iter().map(Into::into).collect()),
@@ -110,10 +107,10 @@ pub(super) fn receive(
 pub(super) fn replay(
     far: &Far,
     asked: &Request,
-    flow: Flow,
+    sent: (Flow, Packer),
     cancel: &Cancel,
 ) -> Result<Completion<Box<dyn Digests>>, RootError> {
-    let channel = feed(far, asked, flow, cancel)?;
+    let channel = feed(far, asked, sent, cancel)?;
     let (client, cancel) = (Arc::clone(&far.client), cancel.clone());
     start(move || {
         let digests = FarDigests::wait(client, channel, &cancel)?;
@@ -125,30 +122,31 @@ pub(super) fn replay(
 fn feed(
     far: &Far,
     asked: &Request,
-    flow: Flow,
+    sent: (Flow, Packer),
     cancel: &Cancel,
 ) -> Result<Arc<Channel>, RootError> {
     let channel = Arc::new(begin(&far.client, asked, cancel)?.0);
     let to = Arc::clone(&channel);
     let cancel = cancel.clone();
     // The other side tells how it has ended; the thread ends with the flow.
-    let passing = thread::run(move || pass_on(flow, &to, &cancel));
+    let passing = thread::run(move || pass_on(sent, &to, &cancel));
     drop(passing.map_err(|source| RootError::System { what: "start a thread", source })?);
     Ok(channel)
 }
 
 /// Sends all of a flow. The other side is told of its end only where that was reached.
-fn pass_on(mut flow: Flow, channel: &Channel, cancel: &Cancel) {
-    let mut piece = vec![0; PIECE];
+fn pass_on((mut flow, mut packer): (Flow, Packer), channel: &Channel, cancel: &Cancel) {
+    let (mut piece, wire) = (vec![0; BLOCK], flow.wire());
     loop {
         let sent = match flow.read(&mut piece) {
             Ok(0) => return drop(channel.end(cancel)),
-            Ok(count) => channel.data(&piece[..count], cancel),
+            Ok(count) => packer.send(channel, &piece[..count], cancel),
             // Whatever it was, whoever fills the flow tells it.
             Err(_) => return channel.abandon(),
         };
-        if sent.is_err() {
-            return;
+        match sent {
+            Ok(count) => wire.add(count),
+            Err(_) => return,
         }
     }
 }

@@ -32,7 +32,7 @@ pub(in crate::sync::root) enum Login {
 #[derive(Debug)]
 enum Way {
     Here,
-    Ssh(Socket),
+    Ssh(Box<Socket>),
 }
 
 impl Link {
@@ -54,7 +54,7 @@ impl Link {
         let start = |mark: &str| socket.login(&format!("exec sh -c '{MANY}' btrsync {mark}"));
         Ok(match Channel::open(start, &host, true, cancel)? {
             Opened::Shell(channel) => {
-                Login::Shell(Self::new(host, Way::Ssh(socket), cancel, channel))
+                Login::Shell(Self::new(host, Way::Ssh(Box::new(socket)), cancel, channel))
             }
             Opened::Agent(greeted) => Login::Agent(greeted, socket),
         })

@@ -51,6 +51,7 @@ impl Connection {
             command::Login::Shell(link) => Login::Shell(Arc::new(link)),
             command::Login::Agent(greeted, socket) => {
                 let agent = Agent::greeted(greeted, &host, PATIENCE, options.patience, cancel)?;
+                let agent = agent.packing(options.packing());
                 Login::Agent { agent, _socket: socket }
             }
         };
@@ -133,7 +134,9 @@ impl Connection {
         options: &SshOptions,
     ) -> Result<Agent, RootError> {
         let greeted = link.start_btrsync(program, sudo)?;
-        Agent::greeted(greeted, link.host(), PATIENCE, options.patience, &self.cancel)
+        let host = link.host();
+        let agent = Agent::greeted(greeted, host, PATIENCE, options.patience, &self.cancel)?;
+        Ok(agent.packing(options.packing()))
     }
 
     /// Makes a path there absolute, as far as somebody there can.

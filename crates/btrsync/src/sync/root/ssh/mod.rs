@@ -26,6 +26,7 @@ use super::error::RootError;
 use super::facts::Facts;
 use super::on_thread;
 use crate::Cancel;
+use crate::agent::Packing;
 
 /// Whom to log in as, where, and how. What is not set, the user's ssh configuration decides.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -42,6 +43,8 @@ pub struct SshOptions {
     pub config_file: Option<PathBuf>,
     /// Whether ssh compresses what it sends.
     pub compression: bool,
+    /// Whether a btrsync there and this one compress what they send.
+    pub packing: Packing,
     /// Which btrsync of the other machine is used.
     pub btrsync: Btrsync,
     /// What is copied there where no btrsync is found that can be used; nothing is otherwise.
@@ -88,6 +91,14 @@ impl SshOptions {
         }
         if self.compression {
             ssh.arg("-C");
+        }
+    }
+
+    /// Whether two btrsyncs compress: not by themselves what ssh would have to try again.
+    fn packing(&self) -> Packing {
+        match self.packing {
+            Packing::Auto if self.compression => Packing::Never,
+            packing => packing,
         }
     }
 
@@ -160,6 +171,15 @@ impl Ssh {
             Way::Agent(agent) => Worker::Btrsync(agent.program()),
             Way::Commands(_, why) => Worker::Commands(why),
         })
+    }
+
+    /// Returns whether what goes there and back can be compressed as [`SshOptions::packing`] says.
+    ///
+    /// # Errors
+    ///
+    /// Where the connection cannot be made.
+    pub async fn packs(&self) -> Result<bool, RootError> {
+        Ok(matches!(self.way().await?, Way::Agent(agent) if agent.packs()))
     }
 
     /// Ends the connection. What still runs over it fails.
