@@ -12,6 +12,7 @@ use super::table::seconds;
 use super::{Peak, Ratio, Report, read, svg};
 use crate::contest::Runs;
 use crate::cost::Kind;
+use crate::curve::Plot;
 use crate::rows::{ALL, OURS};
 use crate::stats::Spread;
 
@@ -57,7 +58,7 @@ fn goals(reports: &[Report]) -> String {
     );
     for report in reports {
         for peer in peers(report).filter(|peer| has_goal(report, peer)) {
-            text += &row(report, peer, |ratio| figure(ratio.spread.median));
+            text += &row(&report.about, report, peer, |ratio| figure(ratio.spread.median));
         }
     }
     text + "\n" + &hosts(reports) + "\n"
@@ -68,7 +69,8 @@ fn results(reports: &[Report]) -> String {
     let mut text = format!("\n{}\n\n", hosts(reports));
     text += "| benchmark | against | wall | goal | CPU | goal |\n|---|---|---|---|---|---|\n";
     for report in reports {
-        peers(report).for_each(|peer| text += &row(report, peer, spread));
+        let name = format!("`{}`", report.name);
+        peers(report).for_each(|peer| text += &row(&name, report, peer, spread));
     }
     reports.iter().for_each(|report| text += &section(report));
     text + "\n"
@@ -88,8 +90,8 @@ fn has_goal(report: &Report, peer: &str) -> bool {
     Kind::ALL.iter().any(|kind| find(report, peer, *kind).is_some_and(|ratio| ratio.goal.is_some()))
 }
 
-fn row(report: &Report, peer: &str, show: impl Fn(&Ratio) -> String) -> String {
-    let mut row = format!("| `{}` | {peer} |", report.name);
+fn row(name: &str, report: &Report, peer: &str, show: impl Fn(&Ratio) -> String) -> String {
+    let mut row = format!("| {name} | {peer} |");
     for kind in [Kind::Wall, Kind::Cpu] {
         let ratio = find(report, peer, kind);
         let shown = ratio.map_or_else(String::new, &show);
@@ -99,8 +101,8 @@ fn row(report: &Report, peer: &str, show: impl Fn(&Ratio) -> String) -> String {
 }
 
 fn goal(ratio: &Ratio) -> String {
-    let missed = if ratio.reached == Some(false) { ", not reached" } else { "" };
-    ratio.goal.map_or_else(String::new, |goal| format!("≤ {goal:.2}{missed}"))
+    let word = if ratio.reached == Some(true) { "reached" } else { "not reached" };
+    ratio.goal.map_or_else(String::new, |goal| format!("≤ {goal:.2}, {word}"))
 }
 
 /// A ratio with two digits that count.
@@ -134,7 +136,7 @@ fn hosts(reports: &[Report]) -> String {
 fn section(report: &Report) -> String {
     let mut text = format!("\n### {}\n\n{}.", report.name, capital(&report.about));
     if let Some(runs) = report.runs.first() {
-        _ = writeln!(text, " Medians of {} rounds:\n", runs.costs.len());
+        _ = writeln!(text, " {}:\n", rounds(runs.costs.len()));
         text += "| | wall | CPU | busy | peak of a process |\n|---|---|---|---|---|\n";
         report.runs.iter().for_each(|runs| text += &medians(runs));
     } else {
@@ -146,9 +148,29 @@ fn section(report: &Report) -> String {
         text += &format!("\n{notes}");
     }
     for plot in &report.plots {
+        text += &sizes(plot);
         _ = write!(text, "\n![{} by {}](plots/{}.svg)\n", plot.title, plot.of, plot.name);
     }
     text
+}
+
+/// The figures of a plot: a line a curve, a column a size.
+fn sizes(plot: &Plot) -> String {
+    let Some(first) = plot.curves.first() else { return String::new() };
+    let heads: String = first.points.iter().map(|point| format!(" {} |", point.0)).collect();
+    let mut text = format!("\n| {}, by {} |{heads} growth |\n|---|", plot.title, plot.of);
+    text += &"---|".repeat(first.points.len() + 1);
+    for curve in &plot.curves {
+        let times: String =
+            curve.points.iter().map(|point| format!(" {} |", seconds(point.1))).collect();
+        let growth = curve.growth().map_or_else(String::new, |power| format!("size^{power:.2}"));
+        _ = write!(text, "\n| {} |{times} {growth} |", curve.name);
+    }
+    text + "\n"
+}
+
+fn rounds(count: usize) -> String {
+    if count == 1 { "One round".into() } else { format!("Medians of {count} rounds") }
 }
 
 fn peak(peak: Peak) -> String {
@@ -174,7 +196,7 @@ fn medians(runs: &Runs) -> String {
 mod tests {
     use super::super::tests::runs;
     use super::*;
-    use crate::curve::{Curve, Plot};
+    use crate::curve::Curve;
     use crate::host::Host;
     use crate::report::write;
     use crate::rows::Found;
@@ -223,17 +245,23 @@ mod tests {
         write(&measured("large", true), &out).unwrap();
         update(&out, dir.path()).unwrap();
         let [page, readme] = pages.map(|page| fs::read_to_string(page).unwrap());
-        let row = "| `small-cold` | btrfs | 0.50 (0.50 to 0.75) | ≤ 0.62 | 0.50 (0.50 to 0.75) | ≤ 0.56 |";
-        for part in
-            [row, "### small-cold", "- a note", "not idle", "plots/growth.svg", "1 MiB, goal 80"]
-        {
+        let row = "| `small-cold` | btrfs | 0.50 (0.50 to 0.75) | ≤ 0.62, reached |";
+        for part in [
+            row,
+            "### small-cold",
+            "- a note",
+            "not idle",
+            "| a | 1.00 s | 2.00 s | size^0.30 |",
+            "plots/growth.svg",
+            "1 MiB, goal 80",
+        ] {
             assert!(page.contains(part), "{part} is not in {page}");
         }
         assert!(
             page.starts_with("before\n") && !page.contains("\nold\n") && !page.contains("`large`")
         );
         assert!(
-            readme.contains("| `small-cold` | btrfs | 0.50 | ≤ 0.62 | 0.50 | ≤ 0.56 |"),
+            readme.contains("cached | btrfs | 0.50 | ≤ 0.62, reached | 0.50 | ≤ 0.56, reached |"),
             "{readme}"
         );
         assert!(docs.join("plots/growth.svg").exists());

@@ -23,7 +23,7 @@ const TIMES: u32 = 10;
 
 pub(super) const LISTING: Row = Row {
     name: "listing",
-    about: "btrsync list, 10,000 snapshots",
+    about: "all of 10,000 snapshots listed",
     minutes: 0.4,
     goals: &[Goal { against: LIST, kind: Kind::Wall, at_most: 0.20 }],
     run: listing,
