@@ -4,18 +4,18 @@
 //! The hazard is a machine that is called well from here: each that is ill in one way must be found so.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 
 use btrsync_testutil::machine::Machine;
 use btrsync_testutil::require::find_tool;
 use btrsync_testutil::require_machines;
-use rustix::fs::{FlockOperation, flock};
+use rustix::process::Signal;
 
 use crate::agent::installed;
 use crate::failures::{WITHOUT_BTRFS, only};
 use crate::keys::Keys;
 use crate::sides::{BOTH, Sides, Way, at};
-use crate::support::{Ended, Pair, State, subvolume};
+use crate::support::{Ended, Pair, State, signal, subvolume};
 
 fn doctor(sides: &Sides, words: &[OsString]) -> Ended {
     let start = [OsString::from("doctor"), "--json".into()];
@@ -52,8 +52,8 @@ fn both_sides_are_well_and_stay_as_they_are() {
             } else {
                 assert_eq!(ill(&ended), ["btrsync warn"], "{ended:#?}");
                 let lacking: &[&str] = match way {
-                    Way::Push => &["resume", "verify"],
-                    Way::Pull => &["estimate", "verify"],
+                    Way::Push => &["resume", "verify", "compressed streams"],
+                    Way::Pull => &["estimate", "verify", "compressed streams"],
                 };
                 assert_eq!(lacks(&ended), lacking);
             }
@@ -157,11 +157,15 @@ fn leftovers_and_locks_over_there_are_found_and_the_lock_is_not_taken() {
     for far in [installed(), Machine::builder()] {
         let sides = Sides::with(Way::Push, Pair::with_snapshots(&["1"]), far);
         subvolume(&sides.pair.backup().join(".btrsync-00000000000000010000000000000002.partial"));
-        let lock = File::open(sides.pair.backup()).unwrap();
-        flock(&lock, FlockOperation::LockExclusive).unwrap();
+        // A machine sees the locks of its own processes.
+        let mut holder = sides.far().command("flock");
+        let mut holder = holder.arg(sides.pair.backup()).args(["sleep", "1000"]).spawn().unwrap();
+        while sides.far().process("sleep 1000").is_none() {}
         let found = ill(&doctor(&sides, &[sides.destination()]).exits(0));
         let found: Vec<_> = found.iter().filter(|one| *one != "btrsync warn").collect();
         assert_eq!(found, ["leftovers warn", "lock warn"]);
+        sides.far().processes().iter().for_each(|one| signal(one.pid, Signal::KILL));
+        holder.wait().unwrap();
     }
 }
 

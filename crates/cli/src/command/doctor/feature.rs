@@ -1,6 +1,6 @@
 //! Which features of a sync follow from the facts.
 
-use btrsync::sync::root::{Facts, Progs};
+use btrsync::sync::root::{Facts, OLDER};
 
 /// A feature, and why there is none where there is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,11 @@ pub(super) fn alone(facts: &Facts) -> Vec<Feature> {
         feature("resume", facts.native && may(facts, "receive"), BTRSYNC),
         feature("verify", facts.native && may(facts, "send"), BTRSYNC),
         feature("locks", locks(facts), "needs a btrsync there, or flock"),
-        feature("compressed streams", version > 1, "needs Linux 6.0 there"),
+        feature(
+            "compressed streams",
+            facts.native && version > 1,
+            "needs a btrsync there, and Linux 6.0",
+        ),
     ]
 }
 
@@ -34,9 +38,9 @@ pub(super) fn alone(facts: &Facts) -> Vec<Feature> {
 pub(super) fn between(source: &Facts, destination: &Facts) -> Vec<Feature> {
     let digests = |side: &Facts| side.native && may(side, "send");
     let both = digests(source) && digests(destination);
-    let version = sends(source).min(receives(destination));
+    let compressed = sends_compressed(source) && takes_compressed(destination);
     let lists = lists(source) && lists(destination);
-    let how = format!("version {version} of send streams is the youngest that both have");
+    let how = if compressed { "version 2" } else { "version 1" }.to_owned();
     vec![
         Feature { name: "stream", lacks: None, how },
         feature("incremental", lists, "the subvolumes of one side cannot be listed"),
@@ -44,11 +48,10 @@ pub(super) fn between(source: &Facts, destination: &Facts) -> Vec<Feature> {
         feature("resume", destination.native, "needs a btrsync at the destination"),
         feature("verify", both, "needs a btrsync on both sides, and keys that allow to read"),
         feature("locks", locks(destination), "needs a btrsync at the destination, or flock"),
-        feature(
-            "compressed streams",
-            version > 1 && writes_encoded(destination),
-            "needs Linux 6.0 at the source, 5.18 at the destination, and btrsync or btrfs-progs 6.2 there",
-        ),
+        Feature {
+            how: decompressed(destination),
+            ..feature("compressed streams", compressed, COMPRESSED)
+        },
     ]
 }
 
@@ -65,24 +68,26 @@ fn locks(facts: &Facts) -> bool {
     facts.native || facts.machine.flock
 }
 
-fn sends(facts: &Facts) -> u32 {
-    facts.machine.send_version.unwrap_or(1)
+fn sends_compressed(facts: &Facts) -> bool {
+    facts.native && facts.machine.send_version.unwrap_or(1) > 1
 }
 
-/// Ours receives all that there are; `btrfs receive` before 6.2 damages some of version 2.
-fn receives(facts: &Facts) -> u32 {
-    let progs = |progs: &Progs| numbers(&progs.version) >= (6, 2);
-    match facts.native {
-        true => 3,
-        false if facts.machine.progs.as_ref().is_some_and(progs) => 2,
-        false => 1,
+/// A btrsync that does not tell about its machine is older than these streams.
+fn takes_compressed(facts: &Facts) -> bool {
+    facts.native && facts.problem.as_deref() != Some(OLDER)
+}
+
+/// What becomes of compressed data at a kernel that is known to be too old for it.
+fn decompressed(facts: &Facts) -> String {
+    let kernel = &facts.machine.kernel;
+    match !kernel.is_empty() && numbers(kernel) < (5, 18) {
+        true => "decompressed at the destination: Linux 5.18 is the oldest that takes it as it is"
+            .to_owned(),
+        false => String::new(),
     }
 }
 
-/// Whether the kernel takes extents as they are; where it does not tell which it is, by what it sends.
-fn writes_encoded(facts: &Facts) -> bool {
-    numbers(&facts.machine.kernel) >= (5, 18) || sends(facts) > 1
-}
+const COMPRESSED: &str = "needs a btrsync on both sides, and Linux 6.0 at the source";
 
 /// The first two numbers of a version.
 fn numbers(version: &str) -> (u32, u32) {

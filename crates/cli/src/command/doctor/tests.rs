@@ -1,6 +1,6 @@
 //! From facts to checks and features, without any machine.
 
-use btrsync::sync::root::{Facts, Kind, Machine, Metadata, Progs, Site};
+use btrsync::sync::root::{Facts, Kind, Machine, Metadata, OLDER, Progs, Site};
 
 use super::check::{Role, State, all};
 use super::feature::{alone, between};
@@ -162,15 +162,23 @@ fn features_follow_from_both_sides() {
         lacking.map(|feature| feature.name).collect::<Vec<_>>()
     };
     assert_eq!(lacks(&well(), &well()), [] as [&str; 0]);
-    assert_eq!(lacks(&progs_only(), &well()), ["estimate", "verify"]);
-    assert_eq!(lacks(&well(), &progs_only()), ["resume", "verify"]);
+    assert_eq!(lacks(&progs_only(), &well()), ["estimate", "verify", "compressed streams"]);
+    assert_eq!(lacks(&well(), &progs_only()), ["resume", "verify", "compressed streams"]);
     let old = with_machine(well(), |machine| machine.send_version = None);
     assert_eq!(lacks(&old, &well()), ["compressed streams"]);
-    let mut old = progs_only();
-    old.machine.progs = Some(Progs { version: "5.19".into(), problem: None });
-    let of_old = between(&well(), &old);
-    assert!(of_old[0].how.starts_with("version 1 "), "{of_old:?}");
-    assert!(lacks(&well(), &old).contains(&"compressed streams"));
+    let of_old = between(&old, &well());
+    assert_eq!(
+        (of_old[0].how.as_str(), between(&well(), &well())[0].how.as_str()),
+        ("version 1", "version 2")
+    );
+    let kernel = with_machine(well(), |machine| machine.kernel = "5.15.0".into());
+    let told = between(&well(), &kernel).pop().unwrap();
+    assert!(
+        told.lacks.is_none() && told.how.starts_with("decompressed at the destination"),
+        "{told:?}"
+    );
+    let older = Facts { problem: Some(OLDER.into()), ..well() };
+    assert_eq!(lacks(&well(), &older), ["compressed streams"]);
     assert_eq!(alone(&well()).len(), 6);
 }
 
