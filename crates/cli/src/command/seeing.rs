@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use btrsync::btrfs::Subvolume;
 use btrsync::sync::Problem;
@@ -125,6 +125,13 @@ pub(super) fn size(node: &Node, amount: impl FnOnce(Size) -> u64) -> String {
 
 pub(super) fn mode(vol: &Subvolume) -> &'static str {
     if vol.read_only { "ro" } else { "rw" }
+}
+
+/// The time that ages are told by; another than now for pictures that are to come out the same every time.
+pub(super) fn now() -> SystemTime {
+    let fixed = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
+    let fixed = fixed.and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+    fixed.unwrap_or_else(SystemTime::now)
 }
 
 /// How long ago it was made; nothing where that is not known.

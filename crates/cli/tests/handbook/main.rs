@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panic")]
 
 mod page;
+mod pictures;
 mod world;
 
 use std::fs;
@@ -14,7 +15,7 @@ use btrsync_testutil::{require_machines, require_tool};
 
 use crate::world::World;
 
-fn docs() -> PathBuf {
+pub(crate) fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
 }
 
@@ -70,6 +71,11 @@ fn rights() {
 #[test]
 fn troubleshooting() {
     holds("trouble.md", 7);
+}
+
+#[test]
+fn the_library() {
+    holds("library.md", 1);
 }
 
 #[test]

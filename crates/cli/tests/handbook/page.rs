@@ -27,7 +27,7 @@ pub(crate) fn blocks(page: &str) -> Vec<Block> {
                 let last = blocks.last_mut().expect("text follows commands");
                 last.says.extend(body.iter().map(|line| (*line).to_owned()));
             }
-            None if tag == "ini" => {}
+            None if ["ini", "toml", "rust"].contains(&tag) => {}
             _ => panic!("a block is neither run nor says why not: ```{tag}"),
         }
     }

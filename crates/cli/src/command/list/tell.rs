@@ -20,7 +20,7 @@ pub(super) fn all(args: &Args, nodes: &[Node]) -> Result<(), Failure> {
     if nodes.is_empty() {
         return seeing::write("No subvolumes\n");
     }
-    let now = SystemTime::now();
+    let now = seeing::now();
     let sizes = nodes.iter().any(|node| node.size.is_some());
     let rows = nodes.iter().map(|node| row(node, args.verbose, sizes, now)).collect();
     let table = Table { head: head(args.verbose, sizes), rows };

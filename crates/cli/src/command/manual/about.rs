@@ -66,5 +66,9 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
         "Set by systemd. Where it says that standard error is the journal, each line there begins with its priority, as \
          in sd-daemon(3).",
     ),
+    (
+        "SOURCE_DATE_EPOCH",
+        "Seconds since 1970 by which btrsync list and btrsync tree tell ages, in place of the time of day.",
+    ),
     ("NO_COLOR, TERM", "There are no colours where NO_COLOR is set to anything, or TERM is dumb."),
 ];

@@ -84,7 +84,7 @@ impl Column {
 
 impl Drawing {
     pub(super) fn new(looked: &Looked) -> Self {
-        let now = SystemTime::now();
+        let now = seeing::now();
         let source = escaped(&looked.source);
         let mut forests = vec![Drawn {
             title: format!("Source {source}"),
