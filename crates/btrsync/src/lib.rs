@@ -13,6 +13,13 @@
 //! - [`mod@send`]: single send streams, as the `btrfs send` program makes them.
 //! - [`stream_file`]: stream files, plain or compressed.
 //!
+//! What it does by the way are events of the crate `tracing`, at the levels `info` and `debug`, in a span
+//! `transfer` for each transfer.
+//!
+//! # Features
+//!
+//! There are none: all of it is always there.
+//!
 //! # Examples
 //!
 //! Sends every read-only snapshot below `/snapshots` that `/mnt/backup` does not have yet:
