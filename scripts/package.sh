@@ -24,7 +24,7 @@ package_tree() {
   mkdir -p "$tree"/{bin,share/doc/btrsync,lib/systemd/system}
   install -m 755 "$package_program" "$tree/bin/btrsync"
   "$package_program" manual "$tree/share"
-  gzip -9n "$tree"/share/man/man1/*.1
+  gzip -9n "$tree"/share/man/man[17]/*.[17]
   install -m 644 systemd/btrsync@.{service,timer} "$tree/lib/systemd/system"
   install -m 644 README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE systemd/example.conf "$tree/share/doc/btrsync"
   cp -r docs "$tree/share/doc/btrsync/docs"

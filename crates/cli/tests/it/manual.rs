@@ -31,6 +31,10 @@ impl Manual {
         self.0.path().join(name + ".1")
     }
 
+    fn protocol(&self) -> PathBuf {
+        self.0.path().join("man/man7/btrsync-protocol.7")
+    }
+
     /// What a user's bash offers for the last of `words`.
     fn offered(&self, words: &[&str]) -> Vec<String> {
         let script = self.0.path().join("bash-completion/completions/btrsync");
@@ -88,12 +92,39 @@ fn every_option_is_in_the_page_of_its_command() {
 fn the_pages_are_without_a_warning() {
     require_tool!("groff");
     let manual = Manual::write();
-    for command in COMMANDS {
+    for page in COMMANDS.iter().map(|command| manual.page(command)).chain([manual.protocol()]) {
         let mut groff = program("groff");
-        groff.args(["-man", "-Tutf8", "-Kutf8", "-ww", "-z"]).arg(manual.page(command));
+        groff.args(["-man", "-Tutf8", "-Kutf8", "-ww", "-z"]).arg(&page);
         let ended = groff.output().unwrap();
-        assert!(ended.status.success() && ended.stderr.is_empty(), "{command}: {ended:?}");
+        assert!(ended.status.success() && ended.stderr.is_empty(), "{page:?}: {ended:?}");
     }
+}
+
+#[test]
+fn the_page_of_the_protocol_says_what_the_handbook_says() {
+    require_tool!("groff");
+    let manual = Manual::write();
+    let mut groff = program("groff");
+    groff.args(["-man", "-Tascii", "-P-cbou", "-rLL=1000n"]).arg(manual.protocol());
+    let shown = String::from_utf8(output(&mut groff).unwrap()).unwrap();
+    let plain = |text: &str| {
+        let marks = |c: char| c.is_ascii_punctuation() && !"/#_".contains(c);
+        let words = text.replace(marks, " ").to_lowercase();
+        words.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/protocol.md");
+    let text = fs::read_to_string(docs).unwrap();
+    // The titles of tables are not told: what stands below says it.
+    let lines: Vec<&str> = text.lines().collect();
+    let titles = lines.windows(2).filter(|two| two[1].starts_with("|--")).map(|two| two[0]);
+    let titles = plain(&titles.collect::<Vec<_>>().join(" "));
+    let shown = plain(&shown);
+    let missing: Vec<String> = plain(&text)
+        .into_iter()
+        .filter(|word| !titles.contains(word))
+        .filter(|word| word.is_ascii() && !word.contains(['#', '/']) && !shown.contains(word))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub(super) fn files(page: &str) -> &'static [(&'static str, &'static str)] {
         "btrsync-verify" => &[STAGING, SOCKET],
         "btrsync-list" | "btrsync-tree" => &[SOCKET],
         "btrsync-manual" => &[
-            ("DIR/man/man1", "Manual pages."),
+            ("DIR/man/man1, DIR/man/man7", "Manual pages."),
             ("DIR/bash-completion/completions/btrsync", "Completions for bash."),
             ("DIR/zsh/site-functions/_btrsync", "Completions for zsh."),
             ("DIR/fish/vendor_completions.d/btrsync.fish", "Completions for fish."),

@@ -3,6 +3,7 @@
 //! The hazard is a manual of another version. So the program brings its own, and packages call it.
 
 mod about;
+mod article;
 mod complete;
 mod page;
 
@@ -75,5 +76,6 @@ fn files() -> Vec<(PathBuf, Vec<u8>)> {
     ];
     let scripts = shells
         .map(|(shell, path)| (PathBuf::from(path), complete::script(shell, &sync, &commands)));
-    pages.chain(scripts).collect()
+    let protocol = (PathBuf::from("man/man7/btrsync-protocol.7"), article::protocol());
+    pages.chain([protocol]).chain(scripts).collect()
 }

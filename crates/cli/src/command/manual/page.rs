@@ -94,7 +94,13 @@ fn listed(roff: &mut Roff, title: &str, entries: &[(&str, &str)]) {
 
 fn see_also(roff: &mut Roff, name: &str, names: &[String]) {
     let ours = names.iter().filter(|other| *other != name).map(|other| (other.as_str(), 1));
-    let all = ours.chain([("btrfs", 8), ("btrfs-send", 8), ("btrfs-receive", 8), ("ssh", 1)]);
+    let all = ours.chain([
+        ("btrsync-protocol", 7),
+        ("btrfs", 8),
+        ("btrfs-send", 8),
+        ("btrfs-receive", 8),
+        ("ssh", 1),
+    ]);
     section(roff, "SEE ALSO");
     let mut words = Vec::new();
     for (at, (name, number)) in all.enumerate() {
