@@ -9,7 +9,7 @@ use btrsync_testutil::machine::{Builder, Machine};
 use btrsync_testutil::{Network, require_machines};
 use rustix::process::Signal;
 
-use crate::sides::{BOTH, BTRSYNC, Sides, Way, at};
+use crate::sides::{BOTH, BTRSYNC, Sides, Way, at, locked_by};
 use crate::support::{Ended, Pair, State, arrived, no_leftover, signal};
 
 /// A machine with this program in its search path.
@@ -108,9 +108,7 @@ fn a_run_of_that_machine_keeps_ours_out_and_is_named() {
     require_machines!();
     let sides = sides(Way::Push, Pair::with_snapshots(&["1"]));
     let before = State::of(sides.pair.dst.path());
-    let mut holder = sides.far().command("flock");
-    let mut holder = holder.arg(sides.pair.backup()).args(["sleep", "1000"]).spawn().unwrap();
-    while sides.far().process("sleep 1000").is_none() {}
+    let mut holder = locked_by(sides.far(), &sides.pair.backup());
     let ended = sides.sync(&["-y"]).exits(4);
     ended.complains(&["another run is using far:", "backup", "(process "]);
     before.unchanged(sides.pair.dst.path());

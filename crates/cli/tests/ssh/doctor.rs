@@ -9,13 +9,12 @@ use std::fs;
 use btrsync_testutil::machine::Machine;
 use btrsync_testutil::require::find_tool;
 use btrsync_testutil::require_machines;
-use rustix::process::Signal;
 
 use crate::agent::installed;
 use crate::failures::{WITHOUT_BTRFS, only};
 use crate::keys::Keys;
-use crate::sides::{BOTH, Sides, Way, at};
-use crate::support::{Ended, Pair, State, signal, subvolume};
+use crate::sides::{BOTH, Sides, Way, at, locked_by};
+use crate::support::{Ended, Pair, State, subvolume};
 
 fn doctor(sides: &Sides, words: &[OsString]) -> Ended {
     let start = [OsString::from("doctor"), "--json".into()];
@@ -157,14 +156,11 @@ fn leftovers_and_locks_over_there_are_found_and_the_lock_is_not_taken() {
     for far in [installed(), Machine::builder()] {
         let sides = Sides::with(Way::Push, Pair::with_snapshots(&["1"]), far);
         subvolume(&sides.pair.backup().join(".btrsync-00000000000000010000000000000002.partial"));
-        // A machine sees the locks of its own processes.
-        let mut holder = sides.far().command("flock");
-        let mut holder = holder.arg(sides.pair.backup()).args(["sleep", "1000"]).spawn().unwrap();
-        while sides.far().process("sleep 1000").is_none() {}
+        let mut holder = locked_by(sides.far(), &sides.pair.backup());
         let found = ill(&doctor(&sides, &[sides.destination()]).exits(0));
         let found: Vec<_> = found.iter().filter(|one| *one != "btrsync warn").collect();
         assert_eq!(found, ["leftovers warn", "lock warn"]);
-        sides.far().processes().iter().for_each(|one| signal(one.pid, Signal::KILL));
+        drop(sides);
         holder.wait().unwrap();
     }
 }

@@ -139,6 +139,17 @@ pub(crate) fn at(host: &str, path: &Path) -> OsString {
     location
 }
 
+/// Lets a process of a machine lock a directory, and returns when it has.
+#[track_caller]
+pub(crate) fn locked_by(machine: &Machine, path: &Path) -> std::process::Child {
+    let mut flock = machine.command("flock");
+    let holder = flock.arg(path).args(["sleep", "1000"]).spawn().unwrap();
+    while machine.process("sleep 1000").is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    holder
+}
+
 /// Asserts that all processes of a machine end soon.
 #[track_caller]
 pub(crate) fn all_end(machine: &Machine) {
