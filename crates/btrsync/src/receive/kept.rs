@@ -21,7 +21,7 @@ use super::meta::Partial;
 use super::stage::{Identity, is_staging_name};
 use crate::Unfinished;
 
-const ROOT_INODE: u64 = 256;
+pub(super) const ROOT_INODE: u64 = 256;
 
 /// A transfer that can be continued.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What is known of streams before they come, how they are received, and what came of it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use btrsync_stream::Command;
 use uuid::Uuid;
@@ -115,6 +115,9 @@ pub struct ReceiveOptions {
     pub force_decompress: bool,
     /// How a receive that is interrupted can be continued.
     pub checkpoints: Checkpoints,
+    /// Pass over a stream of which all was received before, into the directory and under the name that it
+    /// gives, where that is unchanged; else any name that is taken is an error.
+    pub pass_over: bool,
 }
 
 /// Is told what a stream says, before it is done.
@@ -124,6 +127,11 @@ pub struct ReceiveOptions {
 pub trait Watch: Send {
     /// Is told of a command, which begins at byte `offset` of the input.
     fn command(&mut self, command: &Command<'_>, offset: u64);
+
+    /// Is told that the subvolume that has just begun is there already, and passed over.
+    fn present(&mut self, name: &OsStr) {
+        let _ = name;
+    }
 }
 
 /// Watches nothing.

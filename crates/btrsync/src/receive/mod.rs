@@ -24,6 +24,7 @@ mod locks;
 mod meta;
 mod node;
 mod prefix;
+mod present;
 mod receiver;
 mod rights;
 mod root;

@@ -11,6 +11,7 @@ use super::directory::Directory;
 use super::error::ReceiveError;
 use super::kept::{self, Kept};
 use super::meta::{ReceiveOptions, Received, StreamMeta, Watch};
+use super::present::is_present;
 use super::source::Sources;
 use super::stage::Stage;
 use crate::text::escaped;
@@ -79,6 +80,12 @@ impl<'d, 'a> Receiver<'d, 'a> {
     fn begin(&mut self, frame: &Frame<'_>, command: &Command<'_>) -> Result<(), ReceiveError> {
         let Begin { name, identity, parent } = Begin::of(command)?;
         self.meta.expect(self.done.len(), identity.uuid)?;
+        if self.options.pass_over && is_present(self.into, &name, identity) {
+            self.watch.present(&name);
+            self.done.push(Received { name, uuid: identity.uuid, resumed: 0 });
+            // Nobody applies what comes now.
+            return Ok(());
+        }
         let origin = Origin { identity, parent, version: frame.version().number() };
         let stage = match self.rehearsal {
             true => Stage::nameless(self.into, identity.uuid),

@@ -247,6 +247,6 @@ fn fits(
 }
 
 /// Whether a received subvolume no longer is what was received.
-fn is_changed(info: &kernel::Info) -> bool {
+pub(super) fn is_changed(info: &kernel::Info) -> bool {
     info.otransid > info.rtransid || is_after_receive(info.ctransid, info.rtransid)
 }

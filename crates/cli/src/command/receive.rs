@@ -3,6 +3,7 @@
 //! What the letters promise is kept or refused: a script must not believe that something is confined,
 //! or that errors are passed over, where it is not so.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -118,6 +119,7 @@ fn receive_all(args: &Args, into: &Path, cancel: &Cancel) -> Result<(), Failure>
         terminate_on_end: args.terminate_on_end,
         force_decompress: args.force_decompress,
         checkpoints: args.resume.checkpoints(),
+        pass_over: true,
     };
     let level = if args.quiet { 0 } else { args.verbose.saturating_add(1) };
     receive(input, &into, &StreamMeta::default(), options, &mut Saying(level))?;
@@ -161,6 +163,12 @@ fn stopped() -> Failure {
 struct Saying(u8);
 
 impl Watch for Saying {
+    fn present(&mut self, name: &OsStr) {
+        if self.0 > 0 {
+            super::tell(&format!("{} is there already\n", escaped(name)));
+        }
+    }
+
     fn command(&mut self, command: &Command<'_>, _: u64) {
         let begun = match *command {
             Command::Subvol { path, .. } => Some(("subvol", path)),

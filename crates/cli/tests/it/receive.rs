@@ -243,6 +243,34 @@ fn is_btrfs(dir: &Path) -> bool {
 }
 
 #[test]
+fn what_is_there_already_is_passed_over_and_nothing_else() {
+    require_btrfs!();
+    let pair = Pair::with_zoo(2);
+    let both = [round(&pair, 0), round(&pair, 1)].concat();
+    receive(&[], &pair.backup(), &both).exits(0);
+    let before = State::of(pair.dst.path());
+    assert_eq!(receive(&["-q"], &pair.backup(), &both).exits(0).err, "");
+    before.unchanged(pair.dst.path());
+    // Half of it, and a damaged one, are no streams for that.
+    refuses(&pair, &pair.backup(), &both[..both.len() / 2], &["is cut off"]);
+    let name = |number: u32| pair.backup().join(format!("round-{number}"));
+    let taken = ["backup/round-0 already exists"];
+    // Another one of the same name.
+    btrfs::delete(&name(0));
+    btrfs::snapshot_ro(&name(1), &name(0));
+    refuses(&pair, &pair.backup(), &both, &taken);
+    btrfs::delete(&name(0));
+    receive(&[], &pair.backup(), &round(&pair, 0)).exits(0);
+    // And one that somebody has changed.
+    btrfs::set_ro(&name(0), false);
+    fs::write(name(0).join("changed"), "x").unwrap();
+    refuses(&pair, &pair.backup(), &both, &taken);
+    let set_ro = |to| btrsync_kernel::set_read_only(File::open(name(0)).unwrap(), to).unwrap();
+    set_ro(true);
+    refuses(&pair, &pair.backup(), &both, &taken);
+}
+
+#[test]
 fn a_parent_that_was_changed_is_refused() {
     require_btrfs!();
     let pair = Pair::with_zoo(2);
@@ -294,7 +322,8 @@ fn a_signal_leaves_nothing_under_a_name_that_is_not_complete() {
     drop(input);
     arrived(&pair.snaps().join("first"), &pair.backup().join("first"));
     assert!(!pair.backup().join("large").exists());
-    receive(&[], &pair.backup(), &large).exits(0);
+    let again = receive(&[], &pair.backup(), &[&first[..], &large].concat()).exits(0);
+    again.complains(&["At subvol first\nfirst is there already\nAt subvol large\n"]);
     arrived(&pair.snaps().join("large"), &pair.backup().join("large"));
     no_leftover(pair.dst.path());
 }
