@@ -11,7 +11,7 @@ use super::packing::BLOCK;
 pub(super) const HEAD: usize = 9;
 
 /// The most bytes of a message.
-pub(super) const LONGEST_MESSAGE: usize = 1 << 20;
+pub(crate) const LONGEST_MESSAGE: usize = 1 << 20;
 
 /// The most bulk data in one frame. Heartbeats and messages of other channels go in between.
 pub(super) const LONGEST_DATA: usize = 64 * 1024;

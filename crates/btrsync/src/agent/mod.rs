@@ -26,6 +26,7 @@ pub(crate) use self::client::{Carrier, Client, Greeted};
 pub use self::error::AgentError;
 pub(crate) use self::failure::told_by;
 pub use self::failure::{Sort, There};
+pub(crate) use self::frame::LONGEST_MESSAGE;
 pub(crate) use self::hello::{Feature, GREETING, PATIENCE};
 pub(crate) use self::message::{Answer, Request, encode};
 pub(crate) use self::mux::LISTENER;

@@ -70,6 +70,9 @@ pub struct Step {
 pub struct PlanOptions {
     /// Put volumes of a group with the same parent and directory into one transfer.
     pub batch: bool,
+    /// How many bytes the paths and names of the volumes of one step may have together, counting 512 more for
+    /// each.
+    pub longest_batch: Option<usize>,
     /// Also transfer what the destination has.
     pub transfer_existing: bool,
     /// Whether streams may clone from other volumes that both sides hold.
@@ -140,7 +143,7 @@ impl<'a> Planner<'a> {
         for step in &steps {
             self.common.add(self.src, &step.vols[0]);
         }
-        if self.options.batch { batch(steps) } else { steps }
+        if self.options.batch { batch(steps, self.options.longest_batch) } else { steps }
     }
 
     fn is_wanted(&self, vol: &Subvolume) -> bool {
@@ -174,13 +177,27 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Joins steps with the same parent and directory, at the place of the first of them.
-fn batch(steps: Vec<Step>) -> Vec<Step> {
-    let mut joined: Vec<Step> = Vec::new();
+/// What it takes to tell of a volume, beside its path and its name, in bytes.
+const TO_TELL: usize = 512;
+
+/// Joins steps with the same parent and directory, at the place of the first of them, as long as no more
+/// than `longest` bytes are needed to tell of the volumes of one.
+fn batch(steps: Vec<Step>, longest: Option<usize>) -> Vec<Step> {
+    let (mut joined, mut lengths): (Vec<Step>, Vec<usize>) = Default::default();
     let mut places: HashMap<(Option<u64>, Box<Path>), usize> = HashMap::new();
     for step in steps {
         let parent = step.parent.as_ref().map(|parent| parent.id);
         let place = places.entry((parent, step.vols[0].directory().into())).or_insert(joined.len());
+        let length = TO_TELL + step.vols[0].path.as_os_str().len() + step.vols[0].name.len();
+        match lengths.get_mut(*place) {
+            Some(so_far) if longest.is_none_or(|longest| *so_far + length <= longest) => {
+                *so_far += length;
+            }
+            _ => {
+                *place = joined.len();
+                lengths.push(length);
+            }
+        }
         match joined.get_mut(*place) {
             // Clone sources of the first are as good as those of the others.
             Some(first) => first.vols.extend(step.vols),
@@ -188,4 +205,35 @@ fn batch(steps: Vec<Step>) -> Vec<Step> {
         }
     }
     joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(id: u64, parent: u64) -> Step {
+        let vol = |id: u64| Subvolume {
+            id,
+            path: format!("dir/{id:03}").into(),
+            name: format!("{id:03}").into(),
+            ..Subvolume::default()
+        };
+        let reason = Reason::Incremental { sent: false };
+        Step { vols: vec![vol(id)], parent: Some(vol(parent)), clones: Vec::new(), reason }
+    }
+
+    #[test]
+    fn a_batch_ends_where_it_could_not_be_told_any_more() {
+        let steps = || (10..20).map(|id| step(id, id % 2)).collect();
+        let told = |longest| {
+            let joined = batch(steps(), longest).into_iter();
+            joined.map(|step| step.vols.iter().map(|vol| vol.id).collect()).collect::<Vec<Vec<_>>>()
+        };
+        assert_eq!(told(None), [vec![10, 12, 14, 16, 18], vec![11, 13, 15, 17, 19]]);
+        let each = TO_TELL + 7 + 3;
+        let pairs = [[10, 12], [11, 13], [14, 16], [15, 17]].map(Vec::from);
+        assert_eq!(told(Some(3 * each - 1)), [&pairs[..], &[vec![18], vec![19]]].concat());
+        // One goes in any case.
+        assert_eq!(told(Some(1)).len(), 10);
+    }
 }

@@ -118,6 +118,10 @@ impl BtrSync {
         let diff = self.diff(src, dst);
         let how = PlanOptions {
             batch: options.batch,
+            longest_batch: [self.src.longest_batch(), self.dst.longest_batch()]
+                .into_iter()
+                .flatten()
+                .min(),
             transfer_existing: options.transfer_existing,
             clones: self.src.sends_clones().and(self.dst.receives_clones()),
             parallel: options.parallel.is_some(),

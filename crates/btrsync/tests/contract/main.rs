@@ -6,6 +6,7 @@
 //! part of it only, and have theirs in `streams`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panic")]
 
+mod batch;
 mod list;
 mod locate;
 mod lock;

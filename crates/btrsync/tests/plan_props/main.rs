@@ -33,6 +33,7 @@ fn planned(world: &World, batch: bool) -> Planned {
     let diff = Diff::new(&source, &dest, &default_keys(), &default_keys());
     let options = PlanOptions {
         batch,
+        longest_batch: None,
         transfer_existing: world.transfer_existing,
         clones: CloneSources::Always,
         parallel: false,

@@ -117,6 +117,12 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
         usize::MAX
     }
 
+    /// Returns how many bytes the paths and names of the volumes of one flow may have together, counting 512
+    /// more for each; nothing where that does not matter.
+    fn longest_batch(&self) -> Option<usize> {
+        None
+    }
+
     /// Tells whether a step can be sent, before anything is; for a root that can send with any parent
     /// it always can.
     ///

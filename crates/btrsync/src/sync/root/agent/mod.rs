@@ -22,7 +22,7 @@ use super::form::StreamForm;
 use super::leftover::Leftover;
 use super::on_thread;
 use crate::agent::{
-    Answer, Bytes, Channel, Client, Feature, Packer, Packing, Request, Vol, begins,
+    Answer, Bytes, Channel, Client, Feature, LONGEST_MESSAGE, Packer, Packing, Request, Vol, begins,
 };
 use crate::btrfs::{Forest, Subvolume};
 use crate::receive::{Partial, Received, StreamMeta};
@@ -120,6 +120,11 @@ impl BtrfsRoot for AgentRoot {
     /// The other side does not take more channels than it can have threads for.
     fn most_at_once(&self) -> usize {
         16
+    }
+
+    /// All of them have to be named in one message.
+    fn longest_batch(&self) -> Option<usize> {
+        Some(LONGEST_MESSAGE / 4 * 3)
     }
 
     async fn list(&self) -> Result<Forest, RootError> {
