@@ -6,7 +6,7 @@ use btrsync_testutil::machine::Weather;
 use btrsync_testutil::require_weather;
 use rustix::process::Signal;
 
-use crate::scene::{Scene, Way, each, is_full};
+use crate::scene::{Scene, Way, each, each_of, is_full};
 use crate::support::signal;
 
 /// What a dead link looks like in a sentence: to us, and to ssh.
@@ -66,7 +66,7 @@ fn a_link_that_dies_ends_the_run_and_the_rerun_goes_on() {
 fn a_near_machine_that_vanishes_frees_what_it_had_locked() {
     require_weather!();
     let (timeout, _) = patience();
-    each(&[Way::Push(true), Way::Push(false)], 10, |scene| {
+    each_of(&[Way::Push(true), Way::Push(false)], 10, |scene| {
         let running = scene.begun(&[timeout]);
         scene.net.move_near(scene.target());
         let all = scene.net.near.processes();

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 
 use btrsync_testutil::require_weather;
 
-use crate::scene::{Way, each};
+use crate::scene::{Way, each_of};
 use crate::sides::{BTRSYNC, all_end};
 use crate::support::signal;
 
@@ -12,14 +12,12 @@ use crate::support::signal;
 #[test]
 fn what_a_near_program_had_locked_that_stands_still_is_free_soon() {
     require_weather!();
-    each(&[Way::Push(true), Way::Push(false)], 10, |scene| {
+    each_of(&[Way::Push(true), Way::Push(false)], 10, |scene| {
         let running = scene.begun(&["--timeout=2"]);
         let frozen = scene.net.near.process(BTRSYNC).unwrap();
         signal(frozen, Signal::STOP);
         // Its ssh still answers for it; what it had begun over there ends all the same.
-        if scene.way.goes_to_another_machine() {
-            all_end(&scene.net.far[scene.target()]);
-        }
+        all_end(&scene.net.far[scene.target()]);
         // What has brought it into its namespaces stands still with it.
         [running.pid(), frozen].iter().for_each(|pid| signal(*pid, Signal::CONT));
         scene.fails(running, std::time::Duration::from_secs(8), &["far"]);

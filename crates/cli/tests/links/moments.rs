@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use btrsync_testutil::machine::Weather;
+use btrsync_testutil::machine::{Machine, Weather};
 use btrsync_testutil::{Random, require_tool, require_weather};
 
 use crate::scene::{Scene, Way, each, is_full};
@@ -83,5 +83,23 @@ fn strikes(scene: &Scene, round: u64, moment: Duration) {
     scene.net.mend(scene.target());
     let again = scene.sync(&["--timeout=2"]);
     assert_eq!(again.code, 0, "{:?}: {weather:?} at {moment:?}: {again:#?}", scene.way);
-    scene.is_complete();
+    scene.net.far.iter().for_each(nobody_works);
+    scene.has_arrived();
+}
+
+/// Asserts that nothing works on a machine any more, soon. A login of which the other side was lost before it
+/// had asked for anything stays until sshd, or the kernel there, has lost patience.
+fn nobody_works(machine: &Machine) {
+    let begin = Instant::now();
+    loop {
+        let mut all = machine.processes();
+        all.retain(|one| {
+            ["btrsync serve", "btrfs ", "flock "].iter().any(|word| one.command.contains(word))
+        });
+        if all.is_empty() {
+            return;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(10), "still there: {all:#?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -39,10 +39,6 @@ const ALL: [Way; 8] = [
 ];
 
 impl Way {
-    pub(crate) fn goes_to_another_machine(self) -> bool {
-        !matches!(self, Self::Pull(_))
-    }
-
     /// Whether our own receiver is at work, which can go on.
     pub(crate) fn goes_on(self) -> bool {
         matches!(self, Self::Push(true) | Self::Pull(_) | Self::Between { to: true, .. })
@@ -54,11 +50,15 @@ pub(crate) fn is_full() -> bool {
     std::env::var_os("BTRSYNC_TEST_FULL").is_some()
 }
 
-/// Does something in some ways, or all where the test is long, and at once, for it is mostly waiting. A file
-/// of so many MiB is to be sent.
+/// Does something in some ways, or all where the test is long.
 #[track_caller]
 pub(crate) fn each(some: &[Way], mib: usize, act: impl Fn(&Scene) + Sync) {
-    let ways = if is_full() { &ALL } else { some };
+    each_of(if is_full() { &ALL } else { some }, mib, act);
+}
+
+/// Does something in some ways at once, for it is mostly waiting. A file of so many MiB is to be sent.
+#[track_caller]
+pub(crate) fn each_of(ways: &[Way], mib: usize, act: impl Fn(&Scene) + Sync) {
     std::thread::scope(|scope| {
         for way in ways {
             let act = &act;
@@ -185,6 +185,12 @@ impl Scene {
     pub(crate) fn is_complete(&self) {
         all_end(&self.net.near);
         self.net.far.iter().for_each(all_end);
+        self.has_arrived();
+    }
+
+    /// Asserts that all has arrived, and that nothing is left.
+    #[track_caller]
+    pub(crate) fn has_arrived(&self) {
         for entry in std::fs::read_dir(self.pair.snaps()).unwrap() {
             let snap = entry.unwrap().path();
             arrived(&snap, &self.pair.backup().join(snap.file_name().unwrap()));

@@ -14,6 +14,9 @@ use crate::support::{Ended, paths};
 /// it ahead, and a command that is not complete.
 const UNDER_WAY: u64 = (1 << 20) + (128 << 10) + (256 << 10);
 
+/// The first command of a stream, which comes again where a btrsync leaves out what follows it.
+const FIRST: u64 = 128;
+
 /// How many bytes of a stream there are, or have been sent, by the names of the subvolumes.
 pub(crate) type Amounts = BTreeMap<String, u64>;
 
@@ -67,7 +70,9 @@ pub(crate) fn judge(again: &Ended, whole: &Amounts, before: &Amounts, every: Opt
     for done in again.events_of("done") {
         let amount = |name: &str| done[name].as_u64().unwrap();
         let (resumed, sent, names) = (amount("resumed_bytes"), amount("sent_bytes"), paths(&done));
-        assert_eq!(resumed + sent, total(whole, &names), "{names}: {again:#?}");
+        let twice = (resumed + sent).checked_sub(total(whole, &names));
+        let most = if resumed > 0 { FIRST * names.split('+').count() as u64 } else { 0 };
+        assert!(twice.is_some_and(|twice| twice <= most), "{names}: {twice:?} twice: {again:#?}");
         all += resumed;
         let Some(every) = every else { continue };
         for (of, reached) in before.iter().filter(|(of, _)| of.ends_with(&names)) {

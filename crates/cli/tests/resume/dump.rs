@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 use crate::amounts::{self, Amounts};
 use crate::point::{Interrupted, Outcome, Point};
-use crate::scene::{Form, Scene};
+use crate::scene::{Form, Place, Scene};
 use crate::support::{Ended, Running, run, signal};
 
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +39,8 @@ pub(crate) struct Dump {
 impl Dump {
     #[track_caller]
     pub(crate) fn new(form: Form) -> Self {
-        let (scene, home) = (Scene::new(None, form, LoopFs::new()), tempfile::tempdir().unwrap());
+        let (scene, home) =
+            (Scene::new(Place::Here, form, LoopFs::new()), tempfile::tempdir().unwrap());
         let (whole, long) = (amounts::whole(&scene), Duration::ZERO);
         let mut dump = Self { scene, home, files: BTreeMap::new(), whole, long };
         fs::create_dir(dump.dir()).unwrap();

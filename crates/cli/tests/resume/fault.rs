@@ -6,7 +6,7 @@ use btrsync_testutil::machine::Machine;
 use rustix::process::Signal;
 
 use crate::point::Point;
-use crate::scene::Scene;
+use crate::scene::{Place, Scene};
 use crate::sides::{BTRSYNC, Way};
 use crate::support::{Running, give_room_back, signal};
 
@@ -46,9 +46,10 @@ impl Fault {
                 self.to_the_program(scene, running, what);
             }
             Self::Far => {
-                let program = match scene.sides().way {
-                    Way::Pull => "btrfs send",
-                    Way::Push => "btrfs receive",
+                let program = match scene.place {
+                    Place::Served(_) => "btrsync serve",
+                    Place::Apart(Way::Pull) => "btrfs send",
+                    _ => "btrfs receive",
                 };
                 to(scene.sides().far(), program, Signal::KILL);
             }
@@ -66,9 +67,9 @@ impl Fault {
     }
 
     fn to_the_program(self, scene: &Scene, running: &Running, what: Signal) {
-        match scene.way() {
-            None => running.signal(what),
-            Some(_) => to(scene.sides().near(), BTRSYNC, what),
+        match scene.place {
+            Place::Here => running.signal(what),
+            _ => to(scene.sides().near(), BTRSYNC, what),
         }
     }
 

@@ -31,6 +31,7 @@ use dump::Dump;
 use fault::Fault;
 use point::each_point;
 use receive::Receive;
+use scene::Place;
 use sides::Way;
 use support::small_filesystem;
 use sync::Sync;
@@ -38,21 +39,41 @@ use sync::Sync;
 #[test]
 fn local() {
     require_btrfs!();
-    each_point(16, 320, |form| Sync::new(None, form, LoopFs::new(), &Fault::HERE));
+    each_point(16, 320, |form| Sync::new(Place::Here, form, LoopFs::new(), &Fault::HERE));
 }
 
 #[test]
 fn pulled() {
     require_machines!();
     require_tool!("ss");
-    each_point(12, 192, |form| Sync::new(Some(Way::Pull), form, LoopFs::new(), &Fault::APART));
+    each_point(12, 192, |form| {
+        Sync::new(Place::Apart(Way::Pull), form, LoopFs::new(), &Fault::APART)
+    });
 }
 
 #[test]
 fn pushed() {
     require_machines!();
     require_tool!("ss");
-    each_point(12, 144, |form| Sync::new(Some(Way::Push), form, LoopFs::new(), &Fault::APART));
+    each_point(12, 144, |form| {
+        Sync::new(Place::Apart(Way::Push), form, LoopFs::new(), &Fault::APART)
+    });
+}
+
+#[test]
+fn pulled_from_a_btrsync() {
+    require_machines!();
+    require_tool!("ss");
+    let place = Place::Served(Way::Pull);
+    each_point(6, 96, |form| Sync::new(place, form, LoopFs::new(), &Fault::APART));
+}
+
+#[test]
+fn pushed_to_a_btrsync() {
+    require_machines!();
+    require_tool!("ss");
+    let place = Place::Served(Way::Push);
+    each_point(6, 96, |form| Sync::new(place, form, LoopFs::new(), &Fault::APART));
 }
 
 #[test]
@@ -70,16 +91,23 @@ fn dumped() {
 #[test]
 fn without_room() {
     require_machines!();
-    each_point(4, 48, |form| Sync::new(None, form, small_filesystem(), &[Fault::Full]));
-    each_point(0, 24, |form| Sync::new(Some(Way::Pull), form, small_filesystem(), &[Fault::Full]));
-    each_point(0, 24, |form| Sync::new(Some(Way::Push), form, small_filesystem(), &[Fault::Full]));
+    each_point(4, 48, |form| Sync::new(Place::Here, form, small_filesystem(), &[Fault::Full]));
+    each_point(0, 24, |form| {
+        Sync::new(Place::Apart(Way::Pull), form, small_filesystem(), &[Fault::Full])
+    });
+    each_point(0, 24, |form| {
+        Sync::new(Place::Apart(Way::Push), form, small_filesystem(), &[Fault::Full])
+    });
+    each_point(0, 24, |form| {
+        Sync::new(Place::Served(Way::Push), form, small_filesystem(), &[Fault::Full])
+    });
 }
 
 /// A dead line is only noticed after half a minute, so this waits for both at once.
 #[test]
 fn over_a_dead_line() {
     require_machines!();
-    let dead = |way| move |form| Sync::new(Some(way), form, LoopFs::new(), &[Fault::Dead]);
+    let dead = |way| move |form| Sync::new(Place::Apart(way), form, LoopFs::new(), &[Fault::Dead]);
     std::thread::scope(|scope| {
         scope.spawn(|| each_point(0, 8, dead(Way::Push)));
         each_point(1, 8, dead(Way::Pull));

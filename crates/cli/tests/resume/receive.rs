@@ -16,7 +16,7 @@ use rustix::fs::getxattr;
 use rustix::process::Signal;
 
 use crate::point::{Interrupted, Outcome, Point};
-use crate::scene::{Form, Scene};
+use crate::scene::{Form, Place, Scene};
 use crate::support::{btrsync, published_are_complete, signal};
 
 /// How the snapshots are sent: plain, with the commands of version 2, and compressed.
@@ -46,7 +46,7 @@ pub(crate) struct Receive {
 impl Receive {
     #[track_caller]
     pub(crate) fn new(form: Form) -> Self {
-        let scene = Scene::new(None, form, LoopFs::new());
+        let scene = Scene::new(Place::Here, form, LoopFs::new());
         let streams = FORMS.map(|how| streams(&scene, how));
         Self { scene, streams, home: tempfile::tempdir().unwrap() }
     }

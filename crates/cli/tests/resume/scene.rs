@@ -4,9 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use btrsync_testutil::machine::Machine;
 use btrsync_testutil::{LoopFs, btrfs, mutate_zoo, populate_zoo, write_files_seeded};
 
-use crate::sides::{self, Sides, Way};
+use crate::sides::{self, BTRSYNC, Sides, Way};
 use crate::support::{Pair, arrived, btrsync, no_leftover, run, subvolume};
 
 /// Which snapshots there are at the source, all of which are to be sent.
@@ -22,25 +23,38 @@ pub(crate) enum Form {
     Batch,
 }
 
+/// Where the two sides are, and what does the work on another machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Here,
+    /// Apart, with btrfs-progs there.
+    Apart(Way),
+    /// Apart, with a btrsync there.
+    Served(Way),
+}
+
 /// A source and a destination, on this machine or on two.
 pub(crate) struct Scene {
     sides: Option<Sides>,
     here: Option<Pair>,
+    pub(crate) place: Place,
     pub(crate) form: Form,
 }
 
 impl Scene {
     #[track_caller]
-    pub(crate) fn new(way: Option<Way>, form: Form, destination: LoopFs) -> Self {
+    pub(crate) fn new(place: Place, form: Form, destination: LoopFs) -> Self {
         // For streams with compressed data.
         let source = LoopFs::builder().mount_options("compress-force=zstd").build();
         let pair = Pair::of(source, destination);
         fill(&pair, form);
-        let (sides, here) = match way {
-            Some(way) => (Some(Sides::new(way, pair)), None),
-            None => (None, Some(pair)),
+        let installed = Machine::builder().program(BTRSYNC);
+        let (sides, here) = match place {
+            Place::Apart(way) => (Some(Sides::new(way, pair)), None),
+            Place::Served(way) => (Some(Sides::with(way, pair, installed)), None),
+            Place::Here => (None, Some(pair)),
         };
-        let scene = Self { sides, here, form };
+        let scene = Self { sides, here, place, form };
         scene.clear();
         scene
     }
@@ -52,10 +66,6 @@ impl Scene {
     /// Two machines.
     pub(crate) fn sides(&self) -> &Sides {
         self.sides.as_ref().unwrap()
-    }
-
-    pub(crate) fn way(&self) -> Option<Way> {
-        self.sides.as_ref().map(|sides| sides.way)
     }
 
     /// The command that sends all.

@@ -7,7 +7,7 @@ use btrsync_testutil::LoopFs;
 use crate::amounts::{self, Amounts};
 use crate::fault::Fault;
 use crate::point::{Interrupted, Outcome, Point};
-use crate::scene::{Form, Scene};
+use crate::scene::{Form, Place, Scene};
 use crate::sides::Way;
 use crate::support::{Ended, Running, leave_room, published_are_complete};
 
@@ -28,8 +28,8 @@ pub(crate) struct Sync {
 
 impl Sync {
     #[track_caller]
-    pub(crate) fn new(way: Option<Way>, form: Form, to: LoopFs, faults: &[Fault]) -> Self {
-        let scene = Scene::new(way, form, to);
+    pub(crate) fn new(place: Place, form: Form, to: LoopFs, faults: &[Fault]) -> Self {
+        let scene = Scene::new(place, form, to);
         let begin = Instant::now();
         Ended::of(&mut scene.command(&["-y", "--json"])).exits(0);
         let long = begin.elapsed();
@@ -107,8 +107,11 @@ impl Interrupted for Sync {
             amounts::add(&mut before, amounts::sent(&ended));
             faults.push(fault);
         }
-        // `btrfs receive` cannot go on, and without room there may be no checkpoint.
-        let is_measured = self.scene.way() != Some(Way::Push) && !faults.contains(&Fault::Full);
+        // `btrfs receive` cannot go on, much is under way to a btrsync over there, and without room there may
+        // be no checkpoint.
+        let is_pushed =
+            matches!(self.scene.place, Place::Apart(Way::Push) | Place::Served(Way::Push));
+        let is_measured = !is_pushed && !faults.contains(&Fault::Full);
         Outcome { interrupted, resumed: self.again(&before, point, is_measured) }
     }
 }
