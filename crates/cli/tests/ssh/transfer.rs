@@ -5,7 +5,7 @@ use std::fs;
 use btrsync_testutil::machine::Machine;
 use btrsync_testutil::{Network, btrfs, require_machines};
 
-use crate::sides::{BOTH, Sides, at};
+use crate::sides::{BOTH, BTRSYNC, Sides, Way, at};
 use crate::support::{Ended, Pair, State, arrived, no_leftover, subvolume};
 
 #[test]
@@ -151,4 +151,36 @@ fn streams_of_another_machine_are_dumped_here() {
         sides.run(args).exits(0);
     }
     sides.is_complete();
+}
+
+/// What `list` and `tree` show of another machine is what they show there, but for ages, which btrfs-progs do not
+/// list.
+#[test]
+fn both_ends_are_listed_and_drawn_as_on_their_own_machines() {
+    require_machines!();
+    let ages = [(crate::agent::installed(), true), (Machine::builder(), false)];
+    for (far, with_ages) in ages {
+        let sides = Sides::with(Way::Pull, Pair::with_snapshots(&["1", "2"]), far);
+        sides.sync(&["-y"]).exits(0);
+        sides.pair.take("3");
+        let mut there = sides.near().command(BTRSYNC);
+        let there = listed(there.args(["list", "--json"]).arg(sides.source()), with_ages);
+        let mut here = sides.far().command(BTRSYNC);
+        let here =
+            listed(here.args(["list", "--json"]).arg(sides.pair.snaps().join("")), with_ages);
+        assert_eq!(there, here);
+        assert_eq!(there.len(), 3, "{there:#?}");
+        let drawn = sides.run(["tree".into(), sides.source(), sides.destination()]).exits(0);
+        drawn.says(&["snaps/1", "snaps/2", "snaps/3"]);
+        sides.is_quiet();
+    }
+}
+
+/// The subvolumes of a listing.
+fn listed(list: &mut std::process::Command, with_ages: bool) -> Vec<serde_json::Value> {
+    let mut all = Ended::of(list).exits(0).events_of("subvolume");
+    if !with_ages {
+        all.iter_mut().for_each(|one| one["made"] = serde_json::Value::Null);
+    }
+    all
 }
