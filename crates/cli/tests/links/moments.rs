@@ -87,14 +87,16 @@ fn strikes(scene: &Scene, round: u64, moment: Duration) {
     scene.has_arrived();
 }
 
-/// Asserts that nothing works on a machine any more, soon. A login of which the other side was lost before it
-/// had asked for anything stays until sshd, or the kernel there, has lost patience.
+/// Asserts that nothing serves or receives on a machine any more, soon. A login of which the other side was lost
+/// before it had asked for anything, and a `btrfs send`, stay until sshd or the kernel there loses patience.
 fn nobody_works(machine: &Machine) {
     let begin = Instant::now();
     loop {
         let mut all = machine.processes();
         all.retain(|one| {
-            ["btrsync serve", "btrfs ", "flock "].iter().any(|word| one.command.contains(word))
+            ["btrsync serve", "btrfs receive", "flock "]
+                .iter()
+                .any(|word| one.command.contains(word))
         });
         if all.is_empty() {
             return;
