@@ -129,6 +129,7 @@ async fn dropped_ends_of_a_transfer_by_hand_end_too() {
         clones: &[],
         skip: &[],
         form: StreamForm::One,
+        at_hand: false,
         cancel: &cancel,
     };
     // A flow that nobody reads: the send ends when it is dropped.

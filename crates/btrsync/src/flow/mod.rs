@@ -4,6 +4,7 @@
 //! Whichever end dies first, the other notices by itself, and a cancelled reader leaves its wait. A
 //! buffer in memory and a rate can be put in between.
 
+mod beside;
 mod buffer;
 mod pace;
 pub(crate) mod waits;
@@ -19,8 +20,9 @@ use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use self::buffer::Buffer;
 use self::waits::Waits;
 use crate::cancel::{Cancel, cancelled};
-use crate::receive::Prefix;
+use crate::receive::{Original, Prefix};
 
+pub(crate) use self::beside::Beside;
 pub(crate) use self::pace::Pace;
 
 /// A pipe of the default 64 KiB makes every large command of a stream wait for the other side.
@@ -86,6 +88,7 @@ pub struct Flow {
     limit: Option<Limit>,
     skipped: Vec<Option<Prefix>>,
     waits: Option<Waits>,
+    originals: Vec<Option<Original>>,
 }
 
 #[derive(Debug)]
@@ -136,6 +139,7 @@ impl Flow {
             limit: None,
             skipped: Vec::new(),
             waits: None,
+            originals: Vec::new(),
         }
     }
 
@@ -165,6 +169,23 @@ impl Flow {
     /// Takes what the sender tells of waiting, if it does.
     pub(crate) fn take_waits(&mut self) -> Option<Waits> {
         self.waits.take()
+    }
+
+    /// Lets the flow carry what the receiver reads the data of files from, for the streams without it.
+    pub(crate) fn without_data(self, originals: Vec<Option<Original>>) -> Self {
+        Self { originals, ..self }
+    }
+
+    /// Takes what the data of files is to be read from, stream by stream; nothing where it is in the
+    /// streams.
+    pub(crate) fn take_originals(&mut self) -> Vec<Option<Original>> {
+        std::mem::take(&mut self.originals)
+    }
+
+    /// Returns what counts and paces the bytes that belong to this flow and do not go through it.
+    pub(crate) fn beside(&self) -> Beside {
+        let pace = self.limit.as_ref().map(|limit| Arc::clone(&limit.out));
+        Beside::new(self.counter.clone(), pace, self.cancel.clone())
     }
 
     /// Returns the counter of this flow.

@@ -18,6 +18,8 @@ use super::apply_error::{Applied, ApplyError, Told};
 use super::clone::{self, Range};
 use super::create::Creation;
 use super::error::ReceiveError;
+use super::original::{Extent, Fetch};
+use super::prefix::Prefix;
 use super::root::Root;
 use super::source::{Named, Sources};
 use super::tree::{Tree, timestamps};
@@ -31,6 +33,8 @@ pub(super) struct Applier {
     decompress: bool,
     creation: Option<(Creation, Place)>,
     root: Root,
+    /// What fetches the data of files, where the stream has none.
+    fetch: Option<Fetch>,
 }
 
 /// Where a command stands.
@@ -55,13 +59,32 @@ impl Applier {
             tree.root().strip()?;
         }
         let root = Root::close(&tree.root().file, root_times)?;
-        Ok(Self { tree, uuid, decompress, creation: None, root })
+        Ok(Self { tree, uuid, decompress, creation: None, root, fetch: None })
     }
 
     /// Takes over the root directory of a staging subvolume that an interrupted run has left as it was
     /// when it settled, with what it then knew of the root.
     pub(super) fn resume(dir: File, uuid: Uuid, root: Root, decompress: bool) -> Applied<Self> {
-        Ok(Self { tree: Tree::new(dir)?, uuid, decompress, creation: None, root })
+        Ok(Self { tree: Tree::new(dir)?, uuid, decompress, creation: None, root, fetch: None })
+    }
+
+    /// Lets the data of files be fetched, as the stream has none.
+    pub(super) fn fetching(self, fetch: Option<Fetch>) -> Self {
+        Self { fetch, ..self }
+    }
+
+    pub(super) fn fetches(&self) -> bool {
+        self.fetch.is_some()
+    }
+
+    /// Counts bytes that are not fetched, or come twice where the number is negative.
+    pub(super) fn count(&self, bytes: i64) {
+        self.fetch.iter().for_each(|fetch| fetch.count(bytes));
+    }
+
+    /// What a stream has before its first command.
+    pub(super) fn prefix(&self) -> Prefix {
+        self.fetch.as_ref().map(Fetch::prefix).unwrap_or_default()
     }
 
     /// Whether all commands but the last are applied, and that one is put off as a whole.
@@ -84,6 +107,9 @@ impl Applier {
         sources: &mut Sources<'_>,
     ) -> Result<(), ReceiveError> {
         let place = Place { command: frame.kind(), offset: frame.offset() };
+        if let Some(fetch) = &mut self.fetch {
+            fetch.note(command);
+        }
         if let Some(created) = self.create(command)? {
             return Ok(created);
         }
@@ -91,6 +117,9 @@ impl Applier {
             Some(creation) => {
                 self.creation = Some((creation, place));
                 Ok(())
+            }
+            None if self.fetch.is_some() && frame.kind() == CommandKind::UpdateExtent => {
+                self.fetch(command)
             }
             None if path_of(command).is_empty() => self.change_root(command, sources),
             None => self.change(command, sources),
@@ -203,8 +232,20 @@ impl Applier {
         clone::share(&mut self.tree, path, &source, range)
     }
 
+    /// Fetches the data that a command tells of.
+    fn fetch(&mut self, command: &Command<'_>) -> Applied<()> {
+        let (Some(fetch), Command::UpdateExtent { path, offset, size }) =
+            (&mut self.fetch, *command)
+        else {
+            return Err(ApplyError::NoData);
+        };
+        let node = self.tree.writable(path)?;
+        fetch.copy(&node.file, Extent { path, offset, size })
+    }
+
     /// Does what was put off; returns the root directory, and the times that it gets.
     pub(super) fn finish(mut self) -> Result<(Tree, Option<Timestamps>), ReceiveError> {
+        self.fetch.as_ref().map_or(Ok(()), Fetch::finish)?;
         self.create(&Command::End)?;
         let place = Place { command: CommandKind::End, offset: 0 };
         let settled = self.root.open(&self.tree.root().file).and_then(|()| self.tree.settle());
@@ -216,6 +257,9 @@ impl Applier {
 impl Place {
     fn failed(self, path: &[u8], source: ApplyError) -> ReceiveError {
         let Self { command, offset } = self;
+        if matches!(source, ApplyError::Cancelled) {
+            return ReceiveError::Cancelled;
+        }
         ReceiveError::Apply { command, path: OsString::from_vec(path.to_vec()), offset, source }
     }
 }

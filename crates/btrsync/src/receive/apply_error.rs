@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 use btrsync_kernel as kernel;
 use rustix::io::Errno;
@@ -46,6 +47,14 @@ pub enum ApplyError {
     /// The stream was made without the content of files.
     #[error("the stream was made without file data; send it with data")]
     NoData,
+    /// The data of a file could not be read where it is copied from.
+    #[error("cannot read {}: {source}", escaped(path))]
+    Original {
+        /// The file, in the subvolume that is sent.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The stream asks for what this receiver cannot do.
     #[error("{0} is not supported")]
     Unsupported(&'static str),
@@ -63,6 +72,10 @@ pub enum ApplyError {
         /// Why.
         source: io::Error,
     },
+    /// The flow was cancelled while data was copied. As much of that may be there as it was; the same command
+    /// once more makes it whole.
+    #[error("cancelled")]
+    Cancelled,
     /// The kernel refused an operation that only btrfs has.
     #[error("{0}")]
     Kernel(#[from] kernel::Error),
@@ -86,7 +99,7 @@ impl ApplyError {
 
     pub(super) fn raw_os_error(&self) -> Option<i32> {
         match self {
-            Self::Io { source, .. } => source.raw_os_error(),
+            Self::Io { source, .. } | Self::Original { source, .. } => source.raw_os_error(),
             Self::Kernel(source) => source.raw_os_error(),
             Self::Source(source) => source.raw_os_error(),
             _ => None,

@@ -1,6 +1,7 @@
 //! One subvolume on its way: applied command by command, and kept at checkpoints.
 
 use std::ffi::OsString;
+use std::time::Instant;
 
 use btrsync_stream::{Command, CommandKind, Frame};
 
@@ -10,7 +11,8 @@ use super::checkpoint::{Checkpoint, Origin};
 use super::error::ReceiveError;
 use super::kept::Kept;
 use super::meta::{Checkpoints, Received};
-use super::prefix::Prefix;
+use super::original::{Extent, Fetch};
+use super::prefix::{Prefix, left_out};
 use super::source::Sources;
 use super::stage::Stage;
 
@@ -26,6 +28,7 @@ pub(super) struct Current<'d> {
     applied: Prefix,
     /// Where the last checkpoint was made, or tried.
     saved: u64,
+    saved_at: Instant,
     resumed: u64,
 }
 
@@ -38,9 +41,10 @@ impl<'d> Current<'d> {
         checkpoints: Checkpoints,
         first: &Frame<'_>,
     ) -> Self {
-        let mut taken = Prefix::default();
+        let mut taken = applier.prefix();
         taken.add(first.raw());
-        Self { applier, stage, origin, checkpoints, taken, applied: taken, saved: 0, resumed: 0 }
+        let (applied, saved_at) = (taken, Instant::now());
+        Self { applier, stage, origin, checkpoints, taken, applied, saved: 0, saved_at, resumed: 0 }
     }
 
     /// Applies the next command.
@@ -50,19 +54,75 @@ impl<'d> Current<'d> {
         command: &Command<'_>,
         sources: &mut Sources<'_>,
     ) -> Result<(), ReceiveError> {
-        let applied = self.applier.apply(frame, command, sources);
-        applied.and_then(|()| self.note(frame)).inspect_err(|error| self.stage.fail(error))
+        let applied = match *command {
+            Command::UpdateExtent { path, offset, size } if self.applier.fetches() => {
+                self.taken.add_whole(frame, command);
+                self.applier.count(left_out(frame, command).saturating_sub_unsigned(size));
+                self.fetch(frame, Extent { path, offset, size }, sources)
+            }
+            _ => {
+                let applied = self.applier.apply(frame, command, sources);
+                applied.and_then(|()| self.note(frame, command))
+            }
+        };
+        applied.inspect_err(|error| self.stage.fail(error))
     }
 
-    fn note(&mut self, frame: &Frame<'_>) -> Result<(), ReceiveError> {
+    /// Fetches what the last of the commands that have come tells of, or the rest of it. An extent can be
+    /// larger than what is between two checkpoints, so there are some within it: with the command in
+    /// the hash, and without what is to come of the data in the length.
+    fn fetch(
+        &mut self,
+        frame: &Frame<'_>,
+        extent: Extent<'_>,
+        sources: &mut Sources<'_>,
+    ) -> Result<(), ReceiveError> {
+        let Extent { path, mut offset, size: mut rest } = extent;
+        loop {
+            let size = rest.min(self.checkpoints.piece());
+            self.applier.apply(frame, &Command::UpdateExtent { path, offset, size }, sources)?;
+            (offset, rest) = (offset.saturating_add(size), rest - size);
+            self.applied = Prefix { bytes: self.taken.bytes.saturating_sub(rest), ..self.taken };
+            self.save_if_due()?;
+            if rest == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Fetches the rest of what a command tells of, most of which is there.
+    pub(super) fn go_on(
+        &mut self,
+        frame: &Frame<'_>,
+        rest: u64,
+        sources: &mut Sources<'_>,
+    ) -> Result<(), ReceiveError> {
+        if rest == 0 {
+            return Ok(());
+        }
+        let command = Command::decode(frame)?;
+        let Command::UpdateExtent { path, offset, size } = command else {
+            return Err(ReceiveError::OtherPrefix);
+        };
+        let there = size.checked_sub(rest).ok_or(ReceiveError::OtherPrefix)?;
+        let extent = Extent { path, offset: offset.saturating_add(there), size: rest };
+        self.fetch(frame, extent, sources).inspect_err(|error| self.stage.fail(error))
+    }
+
+    fn note(&mut self, frame: &Frame<'_>, command: &Command<'_>) -> Result<(), ReceiveError> {
         if self.checkpoints.every == 0 {
             return Ok(());
         }
-        self.taken.add(frame.raw());
+        self.taken.add_whole(frame, command);
         if !self.applier.is_behind() {
             self.applied = self.taken;
         }
-        match self.checkpoints.are_due(self.applied.bytes - self.saved) {
+        self.save_if_due()
+    }
+
+    fn save_if_due(&mut self) -> Result<(), ReceiveError> {
+        let since = self.applied.bytes.saturating_sub(self.saved);
+        match self.checkpoints.are_due(since, self.saved_at) {
             true => self.save().map(drop),
             false => Ok(()),
         }
@@ -79,10 +139,12 @@ impl<'d> Current<'d> {
         })?;
         self.saved = self.applied.bytes;
         let (origin, prefix) = (self.origin, self.applied);
-        match root.taken {
-            true => Ok(false),
-            false => stage.save(dir, &Checkpoint { origin, name, prefix, root: root.clone() }),
-        }
+        let saved = match root.taken {
+            true => false,
+            false => stage.save(dir, &Checkpoint { origin, name, prefix, root: root.clone() })?,
+        };
+        self.saved_at = Instant::now();
+        Ok(saved)
     }
 
     /// Keeps what there is for another run, where it is worth that.
@@ -118,12 +180,14 @@ pub(super) struct Skipping<'d> {
     stage: Stage<'d>,
     kept: Kept,
     passed: Prefix,
+    fetch: Option<Fetch>,
 }
 
 impl<'d> Skipping<'d> {
-    pub(super) fn new(mut stage: Stage<'d>, kept: Kept) -> Self {
+    pub(super) fn new(mut stage: Stage<'d>, kept: Kept, fetch: Option<Fetch>) -> Self {
         stage.take_over(&kept);
-        Self { stage, kept, passed: Prefix::default() }
+        let passed = fetch.as_ref().map(Fetch::prefix).unwrap_or_default();
+        Self { stage, kept, passed, fetch }
     }
 
     /// Passes over a command; returns whether that was the last one. `skipped` is what the sender has
@@ -134,13 +198,35 @@ impl<'d> Skipping<'d> {
         skipped: Option<Prefix>,
     ) -> Result<bool, ReceiveError> {
         let is_other = self.passed.bytes > 0 && begins_or_ends(frame.kind());
-        self.passed.add(frame.raw());
+        self.add(frame)?;
         let passed = skipped.unwrap_or(self.passed);
         match passed.reaches(&self.kept.checkpoint.prefix) {
             Some(false) if !is_other && skipped.is_none() => Ok(false),
             Some(true) => Ok(true),
+            None if self.rest() > 0 => Ok(true),
             _ => Err(ReceiveError::OtherPrefix),
         }
+    }
+
+    /// How much of what the last command tells of is not there, where that was to be fetched.
+    pub(super) fn rest(&self) -> u64 {
+        let wanted = &self.kept.checkpoint.prefix;
+        match self.fetch.is_some() && self.passed.hash == wanted.hash {
+            true => self.passed.bytes.saturating_sub(wanted.bytes),
+            false => 0,
+        }
+    }
+
+    fn add(&mut self, frame: &Frame<'_>) -> Result<(), ReceiveError> {
+        let Some(fetch) = &mut self.fetch else {
+            self.passed.add(frame.raw());
+            return Ok(());
+        };
+        let command = Command::decode(frame)?;
+        fetch.note(&command);
+        fetch.count(left_out(frame, &command));
+        self.passed.add_whole(frame, &command);
+        Ok(())
     }
 
     /// Goes on behind what is there.
@@ -149,14 +235,16 @@ impl<'d> Skipping<'d> {
         checkpoints: Checkpoints,
         decompress: bool,
     ) -> Result<Current<'d>, ReceiveError> {
-        let Self { mut stage, kept, .. } = self;
+        let rest = self.rest();
+        let Self { mut stage, kept, fetch, .. } = self;
         let Checkpoint { origin, prefix, root, .. } = kept.checkpoint.clone();
         let dir = stage.reopen(&kept).inspect_err(|error| stage.fail(error))?;
         let applier = Applier::resume(dir, origin.identity.uuid, root, decompress);
         let failed = |source| ReceiveError::Stage { path: stage.staging_path(), source };
-        let applier = applier.map_err(failed)?;
+        let applier = applier.map_err(failed)?.fetching(fetch);
+        applier.count(rest.cast_signed().saturating_neg());
         let Prefix { bytes, .. } = prefix;
-        let (taken, applied) = (prefix, prefix);
+        let (taken, applied) = (Prefix { bytes: bytes + rest, ..prefix }, prefix);
         Ok(Current {
             applier,
             stage,
@@ -165,6 +253,7 @@ impl<'d> Skipping<'d> {
             taken,
             applied,
             saved: bytes,
+            saved_at: Instant::now(),
             resumed: bytes,
         })
     }

@@ -116,6 +116,12 @@ pub enum ReceiveError {
     /// deleted.
     #[error("the stream does not begin like the one that an interrupted run has received in part")]
     OtherPrefix,
+    /// The subvolume that data was copied from may have changed meanwhile.
+    #[error("{} was changed, or made writable, while it was sent", escaped(path))]
+    Changed {
+        /// The subvolume.
+        path: PathBuf,
+    },
     /// The receive was cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -138,6 +144,11 @@ impl ReceiveError {
     pub(crate) fn is_of_clone(&self) -> bool {
         let is_clone = matches!(self, Self::Apply { command: CommandKind::Clone, .. });
         is_clone && !self.is_about_space()
+    }
+
+    /// Returns whether the data of a file was not found where it was to be copied from.
+    pub(crate) fn is_of_missing_data(&self) -> bool {
+        matches!(self, Self::Apply { source: ApplyError::NoData, .. })
     }
 
     /// Returns whether there was no room, or none left of what the process may have.

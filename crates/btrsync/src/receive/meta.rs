@@ -1,6 +1,7 @@
 //! What is known of streams before they come, how they are received, and what came of it.
 
 use std::ffi::{OsStr, OsString};
+use std::time::{Duration, Instant};
 
 use btrsync_stream::Command;
 use uuid::Uuid;
@@ -74,8 +75,9 @@ pub struct Partial {
 /// How a receive that is interrupted can be continued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoints {
-    /// How many bytes of a stream come between two checkpoints at most: as much is received once more
-    /// after a crash. 0 is for none at all.
+    /// How many bytes of a stream come between two checkpoints: as much is received once more after a
+    /// crash. 0 is for none at all. From [`Checkpoints::DEFAULT_EVERY`] on there also are
+    /// [`Checkpoints::LEAST_PAUSE`] between two, and more bytes where these come faster.
     pub every: u64,
     /// Continue what an interrupted run has left; else that is deleted.
     pub resume: bool,
@@ -85,12 +87,26 @@ impl Checkpoints {
     /// What [`Checkpoints::every`] is by default, in bytes.
     pub const DEFAULT_EVERY: u64 = 64 << 20;
 
+    /// How long it is at least from one checkpoint to the next, unless they are wanted often: each is a
+    /// commit, and with a fast disk there would be many in a second.
+    pub const LEAST_PAUSE: Duration = Duration::from_secs(3);
+
     /// Neither makes checkpoints nor continues any.
     pub const NONE: Self = Self { every: 0, resume: false };
 
-    /// Whether a checkpoint is due after so many bytes. Whole commands must fit before the limit.
-    pub(super) fn are_due(self, bytes: u64) -> bool {
-        self.every > 0 && bytes >= self.every - self.every / 16
+    /// Whether a checkpoint is due after so many bytes, and the time `since` the last. Whole commands must
+    /// fit before the limit.
+    pub(super) fn are_due(self, bytes: u64, since: Instant) -> bool {
+        let are_enough = self.every > 0 && bytes >= self.every - self.every / 16;
+        are_enough && (self.every < Self::DEFAULT_EVERY || since.elapsed() >= Self::LEAST_PAUSE)
+    }
+
+    /// How much of an extent is fetched at most before it is asked whether a checkpoint is due.
+    pub(super) fn piece(self) -> u64 {
+        match self.every {
+            0 => u64::MAX,
+            every => (every / 16).clamp(48 << 10, 4 << 20),
+        }
     }
 
     /// Whether an interrupted receive of so many bytes is worth a checkpoint.

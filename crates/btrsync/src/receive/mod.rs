@@ -23,6 +23,7 @@ mod kept;
 mod locks;
 mod meta;
 mod node;
+mod original;
 mod prefix;
 mod present;
 mod receiver;
@@ -35,9 +36,12 @@ mod wall;
 
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use btrsync_stream::FrameReader;
+
+use crate::Flow;
 
 pub use self::apply_error::ApplyError;
 pub(crate) use self::begin::Begin;
@@ -49,7 +53,10 @@ pub(crate) use self::kept::{is_unfinished, partial, sweep};
 pub use self::meta::{
     Checkpoints, Partial, ReceiveOptions, Received, StreamMeta, Unwatched, Watch,
 };
+use self::original::Fetch;
+pub(crate) use self::original::Original;
 pub use self::prefix::Prefix;
+pub(crate) use self::prefix::left_out;
 use self::receiver::{Ended, Receiver};
 pub use self::source::SourceError;
 use self::source::Sources;
@@ -83,7 +90,20 @@ pub fn receive(
     options: ReceiveOptions,
     watch: &mut dyn Watch,
 ) -> Result<Vec<Received>, ReceiveError> {
-    run(input, into, meta, options, watch, false).map(|(received, _)| received)
+    run(input, into, meta, options, watch, Vec::new(), false).map(|(received, _)| received)
+}
+
+/// Receives all streams of a flow, with the data of files from elsewhere where the flow says so.
+pub(crate) fn receive_flow(
+    mut flow: Flow,
+    into: &Directory,
+    meta: &StreamMeta,
+    options: ReceiveOptions,
+) -> Result<Vec<Received>, ReceiveError> {
+    let (originals, beside) = (flow.take_originals(), flow.beside());
+    let fetch = |original: Option<_>| original.map(|from| Fetch::new(from, beside.clone()));
+    let fetches = originals.into_iter().map(fetch).collect();
+    run(flow, into, meta, options, &mut Unwatched, fetches, false).map(|(received, _)| received)
 }
 
 /// Receives all streams of an input without giving what they make a name: it can be looked at, and is
@@ -94,7 +114,8 @@ pub(crate) fn rehearse<'a>(
     meta: &StreamMeta,
 ) -> Result<Vec<Rehearsed<'a>>, ReceiveError> {
     let options = ReceiveOptions { checkpoints: Checkpoints::NONE, ..ReceiveOptions::default() };
-    run(input, into, meta, options, &mut Unwatched, true).map(|(_, rehearsed)| rehearsed)
+    run(input, into, meta, options, &mut Unwatched, Vec::new(), true)
+        .map(|(_, rehearsed)| rehearsed)
 }
 
 /// A subvolume that was received to be looked at. Dropped, it leaves nothing behind.
@@ -112,16 +133,20 @@ fn run<'a>(
     meta: &StreamMeta,
     options: ReceiveOptions,
     watch: &mut dyn Watch,
+    fetches: Vec<Option<Fetch>>,
     rehearsal: bool,
 ) -> Result<Ended<'a>, ReceiveError> {
     rights::check(into)?;
     let elsewhere = Sources::new(into, &meta.sources).announced_elsewhere();
-    wall::behind(into, &elsewhere, || {
+    let originals: Vec<_> = fetches.iter().flatten().map(Fetch::dir).collect::<Result<_, _>>()?;
+    let fetched = originals.iter().map(File::as_fd);
+    let readable: Vec<_> = elsewhere.iter().map(File::as_fd).chain(fetched).collect();
+    wall::behind(into, &readable, || {
         let mut frames = match options.terminate_on_end {
             true => FrameReader::exact(input),
             false => FrameReader::new(input),
         };
-        let mut receiver = Receiver::new(into, meta, options, watch, rehearsal);
+        let mut receiver = Receiver::new(into, meta, options, watch, rehearsal).fetching(fetches);
         while let Some(frame) = frames.next_frame().inspect_err(|_| receiver.pause())? {
             if receiver.take(&frame)? {
                 break;

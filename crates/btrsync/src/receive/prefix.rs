@@ -6,6 +6,8 @@
 
 use std::cmp::Ordering;
 
+use btrsync_stream::{Command, Frame, Version};
+
 /// A part of the stream of one subvolume: all from its first command, which names it, to some other.
 ///
 /// # Examples
@@ -34,6 +36,13 @@ impl Prefix {
         self.bytes += command.len() as u64;
     }
 
+    /// Takes the next command of a stream that may have been made without data, which counts as if it were
+    /// there.
+    pub(super) fn add_whole(&mut self, frame: &Frame<'_>, command: &Command<'_>) {
+        self.add(frame.raw());
+        self.bytes = self.bytes.saturating_add_signed(left_out(frame, command));
+    }
+
     /// Returns whether all of `wanted` has come; nothing where what has come is not its beginning, as far
     /// as that can be told by now.
     pub(crate) fn reaches(&self, wanted: &Self) -> Option<bool> {
@@ -43,4 +52,24 @@ impl Prefix {
             _ => None,
         }
     }
+}
+
+/// The most data that one command of the kernel writes, as long as that is not compressed.
+const MOST_WRITTEN: u64 = 48 << 10;
+
+/// By how much a command that writes is shorter without its data than one that tells of an extent: it
+/// has the head of an attribute in place of a whole one with a number. From version 2 on that has no length.
+const fn shorter(version: Version) -> u64 {
+    if version.number() > 1 { 10 } else { 8 }
+}
+
+/// By how many bytes a stream would be longer that had the data that a command tells of: so an amount
+/// means the same whichever way the data goes.
+pub(crate) fn left_out(frame: &Frame<'_>, command: &Command<'_>) -> i64 {
+    let Command::UpdateExtent { size, .. } = *command else { return 0 };
+    let length = frame.raw().len() as u64;
+    let commands =
+        length.saturating_sub(shorter(frame.version())).saturating_mul(size.div_ceil(MOST_WRITTEN));
+    let whole = size.saturating_add(commands).min(i64::MAX as u64);
+    whole.cast_signed().saturating_sub_unsigned(length)
 }

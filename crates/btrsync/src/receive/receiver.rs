@@ -1,5 +1,7 @@
 //! The streams of an input, one subvolume after another.
 
+use std::collections::VecDeque;
+
 use btrsync_stream::{Command, CommandKind, Frame};
 
 use super::Rehearsed;
@@ -11,6 +13,7 @@ use super::directory::Directory;
 use super::error::ReceiveError;
 use super::kept::{self, Kept};
 use super::meta::{ReceiveOptions, Received, StreamMeta, Watch};
+use super::original::Fetch;
 use super::present::is_present;
 use super::source::Sources;
 use super::stage::Stage;
@@ -30,6 +33,8 @@ pub(super) struct Receiver<'d, 'a> {
     sources: Sources<'a>,
     /// The subvolume of whose stream an interrupted run has received what comes now.
     skipping: Option<Skipping<'d>>,
+    /// What fetches the data of the streams that are still to come; nothing for those that carry it.
+    fetches: VecDeque<Option<Fetch>>,
     current: Option<Current<'d>>,
     done: Vec<Received>,
     rehearsed: Vec<Rehearsed<'d>>,
@@ -47,8 +52,24 @@ impl<'d, 'a> Receiver<'d, 'a> {
         'd: 'a,
     {
         let sources = Sources::new(into, &meta.sources);
-        let (skipping, current, done, rehearsed) = (None, None, Vec::new(), Vec::new());
-        Self { into, meta, options, watch, rehearsal, sources, skipping, current, done, rehearsed }
+        Self {
+            into,
+            meta,
+            options,
+            watch,
+            rehearsal,
+            sources,
+            skipping: None,
+            fetches: VecDeque::new(),
+            current: None,
+            done: Vec::new(),
+            rehearsed: Vec::new(),
+        }
+    }
+
+    /// Lets the data of each stream be fetched.
+    pub(super) fn fetching(self, fetches: Vec<Option<Fetch>>) -> Self {
+        Self { fetches: fetches.into(), ..self }
     }
 
     /// Takes a command; returns whether it was the last that is wanted.
@@ -69,7 +90,8 @@ impl<'d, 'a> Receiver<'d, 'a> {
             }
             _ => {
                 if let Some(current) = &mut self.current {
-                    current.apply(frame, &command, &mut self.sources)?;
+                    let applied = current.apply(frame, &command, &mut self.sources);
+                    self.went_on(applied)?;
                 }
             }
         }
@@ -91,10 +113,11 @@ impl<'d, 'a> Receiver<'d, 'a> {
             true => Stage::nameless(self.into, identity.uuid),
             false => Stage::new(self.into, name, identity.uuid)?,
         };
+        let fetch = self.fetches.pop_front().flatten();
         tracing::debug!(name = %escaped(&stage.name()), uuid = %identity.uuid, "a stream begins");
         if let Some(kept) = self.kept(origin)? {
             tracing::info!(bytes = kept.checkpoint.prefix.bytes, "goes on from a checkpoint");
-            self.skipping = Some(Skipping::new(stage, kept));
+            self.skipping = Some(Skipping::new(stage, kept, fetch));
             return self.skip(frame);
         }
         if self.skipped().is_some() {
@@ -108,6 +131,7 @@ impl<'d, 'a> Receiver<'d, 'a> {
         let times = parent.as_deref().map(times_of).transpose().map_err(failed)?;
         let decompress = self.options.force_decompress;
         let applier = Applier::new(root, identity.uuid, times, decompress).map_err(failed)?;
+        let applier = applier.fetching(fetch);
         let checkpoints = self.options.checkpoints;
         self.current = Some(Current::begin(applier, stage, origin, checkpoints, frame));
         Ok(())
@@ -146,10 +170,22 @@ impl<'d, 'a> Receiver<'d, 'a> {
             false => self.skipping = Some(skipping),
             true => {
                 let ReceiveOptions { checkpoints, force_decompress, .. } = self.options;
-                self.current = Some(skipping.resume(checkpoints, force_decompress)?);
+                let rest = skipping.rest();
+                let mut current = skipping.resume(checkpoints, force_decompress)?;
+                let applied = current.go_on(frame, rest, &mut self.sources);
+                self.current = Some(current);
+                self.went_on(applied)?;
             }
         }
         Ok(())
+    }
+
+    /// Keeps what is there where the flow was cancelled beside a command.
+    fn went_on(&mut self, applied: Result<(), ReceiveError>) -> Result<(), ReceiveError> {
+        if matches!(applied, Err(ReceiveError::Cancelled)) {
+            self.pause();
+        }
+        applied
     }
 
     /// Completes the subvolume whose stream has ended, if there is one.

@@ -6,6 +6,7 @@
 //! one that forbids all moves between directories (before Linux 5.19), the first wall is the only one.
 
 use std::fs::File;
+use std::os::fd::BorrowedFd;
 use std::panic::resume_unwind;
 use std::thread;
 
@@ -20,7 +21,7 @@ use super::error::ReceiveError;
 /// Does work on a thread that can reach nothing but the directory, and read what else is given.
 pub(super) fn behind<T: Send>(
     into: &Directory,
-    readable: &[File],
+    readable: &[BorrowedFd<'_>],
     work: impl FnOnce() -> Result<T, ReceiveError> + Send,
 ) -> Result<T, ReceiveError> {
     let span = tracing::Span::current();
@@ -46,7 +47,7 @@ pub(crate) fn has_wall() -> bool {
     rules.handle_access(AccessFs::Refer).and_then(Ruleset::create).is_ok()
 }
 
-fn raise(into: &File, readable: &[File]) -> Result<(), RulesetError> {
+fn raise(into: &File, readable: &[BorrowedFd<'_>]) -> Result<(), RulesetError> {
     let all = AccessFs::from_all(ABI::V5);
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)

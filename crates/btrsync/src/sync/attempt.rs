@@ -25,6 +25,8 @@ pub(super) struct Attempt<'a> {
     pub(super) anew: bool,
     /// Whether the streams may clone from the clone sources of the step.
     pub(super) cloning: bool,
+    /// Whether the receiver may fetch the data of files by itself.
+    pub(super) fetching: bool,
 }
 
 /// Both ends under way.
@@ -75,6 +77,7 @@ impl Attempt<'_> {
             clones: self.clones(),
             skip: if remote { &there } else { &[] },
             form: src.sends().min(dst.takes()),
+            at_hand: self.fetching && src.is_here() && dst.is_here(),
             cancel,
         };
         let (flow, sent) = src.send(request).await?;

@@ -89,6 +89,7 @@ impl BtrSync {
             clones: &step.clones,
             skip: &[],
             form: src.sends().min(dst.takes()),
+            at_hand: false,
             cancel: limit,
         };
         Some((step.vols.first()?.id, src.estimate(request).await?))

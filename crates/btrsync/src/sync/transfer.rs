@@ -182,9 +182,9 @@ impl Transfer {
         let into = job.step.vols.first().map(|vol| self.directory(vol)).unwrap_or_default();
         tracing::info!(into = %escaped(&into), reason = %job.step.reason, "begins");
         self.told().report(job, &into);
-        let (mut anew, mut cloning) = (false, true);
+        let (mut anew, mut cloning, mut fetching) = (false, true, true);
         let errors = loop {
-            let attempt = Attempt { transfer: self, job, into: &into, anew, cloning };
+            let attempt = Attempt { transfer: self, job, into: &into, anew, cloning, fetching };
             let errors = match attempt.run(&aside).await {
                 Ok(done) => {
                     let done = Done { elapsed: begin.elapsed(), ..done };
@@ -199,6 +199,9 @@ impl Transfer {
             if let Some(error) = unclonable.filter(|_| cloning) {
                 self.told().report_without_clones(job, error);
                 (anew, cloning) = (true, false);
+            } else if fetching && errors.iter().any(RootError::is_of_missing_data) {
+                self.told().report_restart(job);
+                (anew, fetching) = (true, false);
             } else if !anew && errors.iter().any(RootError::is_other_prefix) {
                 self.told().report_restart(job);
                 anew = true;

@@ -95,6 +95,7 @@ pub(crate) async fn what_has_gone_since_the_listing(plug: &Plug) {
         clones: &[],
         skip: &[],
         form: StreamForm::One,
+        at_hand: false,
         cancel: &cancel,
     };
     let error = match root.send(request).await {

@@ -75,6 +75,7 @@ pub(crate) async fn several_streams_in_one_flow(plug: &Plug) {
         clones: &[],
         skip: &[],
         form: StreamForm::One,
+        at_hand: false,
         cancel: &cancel,
     };
     let (flow, sent) = src.send(request).await.unwrap();

@@ -12,6 +12,7 @@ use btrsync_kernel::info;
 use btrsync_testutil::command::program;
 use btrsync_testutil::{Compare, History, LoopFs, snapshot_of};
 
+use crate::fetched;
 use crate::life::Life;
 use crate::possible::impossible;
 use crate::report::Failure;
@@ -19,7 +20,9 @@ use crate::streams::{Case, PROTOCOLS, Protocol, cases};
 
 const ROUNDS: usize = 3;
 const OPERATIONS: usize = 30;
-const COMPRESSIONS: [&str; 3] = ["zstd", "lzo", "zlib"];
+/// Of the last the data is fetched, where a root may.
+const COMPRESSIONS: [&str; 4] =
+    [",compress-force=zstd", ",compress-force=lzo", ",compress-force=zlib", ""];
 /// What may be in the way of extents that arrive as they are.
 const DESTINATIONS: [&str; 4] = ["", ",nodatacow", ",compress-force=zstd", ",nodatasum"];
 
@@ -30,6 +33,8 @@ pub(crate) struct Bench {
     dest: LoopFs,
     /// Whether files on the destination can have the property.
     compresses: bool,
+    /// Whether full streams of version 1 have no data, which is fetched.
+    fetches: bool,
     lives: Cell<u32>,
     pub(crate) streams: Cell<u64>,
     /// Those of the streams that nobody could apply.
@@ -40,15 +45,16 @@ impl Bench {
     /// Makes the filesystems, mounted with other options for another number.
     pub(crate) fn new(number: u64) -> Self {
         let compression = COMPRESSIONS[number as usize % COMPRESSIONS.len()];
-        let options = DESTINATIONS[number as usize / 3 % DESTINATIONS.len()];
+        let options = DESTINATIONS[number as usize / COMPRESSIONS.len() % DESTINATIONS.len()];
         let compresses = !options.contains("nodata");
         let mount = |options: &str| LoopFs::builder().size_mib(2048).mount_options(options).build();
-        let source = mount(&format!("noatime,compress-force={compression}"));
+        let source = mount(&format!("noatime{compression}"));
         let dest = mount(&format!("noatime{options}"));
         Self {
             source,
             dest,
             compresses,
+            fetches: compression.is_empty(),
             lives: Cell::new(0),
             streams: Cell::new(0),
             impossible: Cell::new(0),
@@ -111,7 +117,13 @@ impl Bench {
         let stream = case.send(&life.snapshots, protocol)?;
         self.streams.set(self.streams.get() + 1);
         let received = dir.join(case.snapshot.to_string());
-        let result = take(&stream, &dir).map_err(|error| format!("receive: {error}"));
+        let result = match case.parent {
+            None if self.fetches && protocol == Protocol::One => {
+                fetched::sync(self.source.path(), &life.snapshots, case, &dir)
+            }
+            _ => take(&stream, &dir).map_err(|error| error.to_string()),
+        };
+        let result = result.map_err(|error| format!("receive: {error}"));
         let parent = case.parent.map(|parent| &life.trees[parent]);
         if result.is_err() && impossible(rewound(&stream), parent).is_some() {
             self.impossible.set(self.impossible.get() + 1);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panic")]
 
 mod compressed;
+mod fetched;
 mod hostile;
 mod lock;
 #[allow(dead_code, reason = "shared with giving_up, which uses the rest")]

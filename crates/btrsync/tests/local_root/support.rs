@@ -55,6 +55,7 @@ pub(crate) async fn stream(root: &Root, vol: &Subvolume, parent: Option<&Subvolu
         clones: &[],
         skip: &[],
         form: StreamForm::One,
+        at_hand: false,
         cancel: &cancel,
     };
     let (mut flow, sent) = root.send(request).await.unwrap();

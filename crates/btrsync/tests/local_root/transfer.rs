@@ -33,6 +33,7 @@ async fn a_clone_source_is_cloned_from() {
         clones,
         skip: &[],
         form: StreamForm::One,
+        at_hand: false,
         cancel: &cancel,
     };
     let (mut flow, sent) = src.send(request).await.unwrap();
@@ -85,6 +86,7 @@ async fn refusals(src: &Root, vol: &Subvolume, other: &Subvolume) -> [String; 3]
         clones: &[],
         skip: &[],
         form: StreamForm::One,
+        at_hand: false,
         cancel: &cancel,
     };
     let as_parent = SendRequest { vols: others, parent: Some(vol), ..itself };

@@ -44,8 +44,9 @@ pub(crate) struct Scene {
 impl Scene {
     #[track_caller]
     pub(crate) fn new(place: Place, form: Form, destination: LoopFs) -> Self {
-        // For streams with compressed data.
-        let source = LoopFs::builder().mount_options("compress-force=zstd").build();
+        // Between two machines for streams with compressed data, on one for those without any.
+        let options = if matches!(place, Place::Here) { "" } else { "compress-force=zstd" };
+        let source = LoopFs::builder().mount_options(options).build();
         let pair = Pair::of(source, destination);
         fill(&pair, form);
         let installed = Machine::builder().program(BTRSYNC);

@@ -36,6 +36,7 @@ pub(super) fn estimate(channel: &Arc<Channel>, root: &Fenced, wanted: Wanted) ->
         clones: &clones,
         skip: &[],
         form: wanted.form.into(),
+        at_hand: false,
         cancel: &enough,
     };
     let measured = wait(async { Ok(root.root.estimate(request).await) })?;

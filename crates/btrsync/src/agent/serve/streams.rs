@@ -48,6 +48,7 @@ pub(super) fn send(channel: &Arc<Channel>, root: &Fenced, wanted: Wanted) -> Ans
         clones: &clones,
         skip: &skip,
         form: wanted.form.into(),
+        at_hand: false,
         cancel: channel.gone(),
     };
     let (mut flow, end) = wait(root.root.send(request))?;

@@ -39,6 +39,9 @@ pub struct SendRequest<'a> {
     pub skip: &'a [Option<Prefix>],
     /// The form that the streams have; where this root cannot send that, the best that it can.
     pub form: StreamForm,
+    /// Whether the receiver can read the subvolumes by itself, so that the streams may leave the data of files
+    /// out.
+    pub at_hand: bool,
     /// The switch that ends the flow.
     pub cancel: &'a Cancel,
 }
@@ -99,6 +102,11 @@ pub trait BtrfsRoot: fmt::Debug + Send + Sync {
     /// Returns the best form of the streams that this root receives.
     fn takes(&self) -> StreamForm {
         StreamForm::One
+    }
+
+    /// Returns whether this process itself sends what this root sends, and receives what it receives.
+    fn is_here(&self) -> bool {
+        false
     }
 
     /// Returns when streams that this root sends may have clone sources beside their parent.

@@ -306,6 +306,11 @@ impl RootError {
     }
 
     /// Returns whether this only follows from a failure at the other end of the flow.
+    /// Returns whether a receiver has not found the data of a file that it was to read by itself.
+    pub(crate) fn is_of_missing_data(&self) -> bool {
+        matches!(self, Self::Receive(error) if error.is_of_missing_data())
+    }
+
     pub(crate) fn is_consequence(&self) -> bool {
         const EPIPE: i32 = 32;
         match self {

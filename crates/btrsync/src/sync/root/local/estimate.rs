@@ -5,20 +5,12 @@
 use std::os::fd::OwnedFd;
 
 use btrsync_kernel as kernel;
-use btrsync_stream::{Command, CommandKind, Frame, FrameReader, HEADER_LEN, Version};
+use btrsync_stream::{Command, CommandKind, Frame, FrameReader, HEADER_LEN};
 
 use super::send::Sending;
+use crate::receive::left_out;
 use crate::sync::Estimate;
 use crate::{Cancel, Flow, thread};
-
-/// The most data that one command of the kernel writes, as long as that is not compressed.
-const MOST_WRITTEN: u64 = 48 << 10;
-
-/// By how much a command that writes is shorter without its data than one that tells of an extent: it
-/// has the head of an attribute in place of a whole one with a number. From version 2 on that has no length.
-const fn shorter(version: Version) -> u64 {
-    if version.number() > 1 { 10 } else { 8 }
-}
 
 /// Measures all streams; where the switch is thrown, what was counted so far is a lower bound. Nothing
 /// where the kernel does not make them.
@@ -76,14 +68,11 @@ fn count(mut frames: FrameReader<Flow>, streams: usize) -> Estimate {
 /// Adds a command, or those that stand in its place in a stream with data.
 fn add(estimate: &mut Estimate, frame: &Frame<'_>) {
     let header = if frame.header().is_some() { HEADER_LEN as u64 } else { 0 };
-    let length = frame.raw().len() as u64;
-    let (data, commands) = match Command::decode(frame) {
-        Ok(Command::UpdateExtent { size, .. }) => {
-            let each = length.saturating_sub(shorter(frame.version()));
-            (size, each.saturating_mul(size.div_ceil(MOST_WRITTEN)))
-        }
-        _ => (0, length),
+    let (data, rest) = match Command::decode(frame) {
+        Ok(command @ Command::UpdateExtent { size, .. }) => (size, left_out(frame, &command)),
+        _ => (0, 0),
     };
+    let length = header + frame.raw().len() as u64;
     estimate.data = estimate.data.saturating_add(data);
-    estimate.bytes = estimate.bytes.saturating_add(header + commands).saturating_add(data);
+    estimate.bytes = estimate.bytes.saturating_add(length).saturating_add_signed(rest);
 }

@@ -37,7 +37,7 @@ use super::leftover::Leftover;
 use super::{on_thread, start};
 use crate::btrfs::{Forest, Subvolume};
 use crate::flow::waits;
-use crate::receive::{self, Partial, ReceiveOptions, Received, StreamMeta, Unwatched};
+use crate::receive::{self, Partial, ReceiveOptions, Received, StreamMeta};
 use crate::sync::Estimate;
 use crate::sync::clones::CloneSources;
 use crate::text::escaped;
@@ -207,6 +207,10 @@ impl BtrfsRoot for LocalRoot {
         self.shared.options.form
     }
 
+    fn is_here(&self) -> bool {
+        true
+    }
+
     fn sends_clones(&self) -> CloneSources {
         CloneSources::Always
     }
@@ -256,8 +260,15 @@ impl BtrfsRoot for LocalRoot {
         let parent = request.parent.cloned();
         let clones = request.clones.to_vec();
         let form = request.form.min(self.sends());
-        let sends = on_thread(move || send::prepare(&shared, &vols, parent, &clones, form)).await?;
+        let at_hand = request.at_hand;
+        let prepare = move || {
+            let mut sends = send::prepare(&shared, &vols, parent, &clones, form)?;
+            let originals = if at_hand { send::leave_data(&mut sends)? } else { Vec::new() };
+            Ok((sends, originals))
+        };
+        let (sends, originals) = on_thread(prepare).await?;
         let (writer, flow) = pipe(request.cancel)?;
+        let flow = flow.without_data(originals);
         let cancel = request.cancel.clone();
         let paths: Vec<PathBuf> = sends.iter().map(|sending| sending.path.clone()).collect();
         let (teller, waits) = waits::channel();
@@ -283,7 +294,7 @@ impl BtrfsRoot for LocalRoot {
         let checkpoints = self.shared.options.checkpoints;
         let options = ReceiveOptions { checkpoints, ..ReceiveOptions::default() };
         start(move || {
-            let received = receive::receive(flow, &into, &meta, options, &mut Unwatched);
+            let received = receive::receive_flow(flow, &into, &meta, options);
             received.map_err(RootError::from)
         })
     }

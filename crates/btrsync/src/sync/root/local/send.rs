@@ -1,5 +1,6 @@
 //! Sends subvolumes of a local root through the kernel.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use super::super::form::StreamForm;
 use super::{Shared, open};
 use crate::Cancel;
 use crate::btrfs::Subvolume;
+use crate::receive::Original;
 use crate::send::{Busy, is_busy, patiently};
 use crate::text::escaped;
 
@@ -67,6 +69,36 @@ pub(super) fn best_form() -> StreamForm {
         0 | 1 => StreamForm::One,
         _ => StreamForm::Compressed,
     }
+}
+
+/// Lets streams come without the data of files, where whoever receives them can read that; returns from
+/// what, stream by stream. It is for full streams: there the inode numbers are those of the subvolume.
+/// What is compressed travels as it is in the stream, which is better.
+pub(super) fn leave_data(sends: &mut [Sending]) -> Result<Vec<Option<Original>>, RootError> {
+    let leave = |sending: &mut Sending| {
+        let Sending { dir, options, path } = sending;
+        if options.parent.is_some() || options.compressed && is_compressed(dir) {
+            return Ok(None);
+        }
+        options.no_file_data = true;
+        Ok(Some(Original::new(dir, path.clone())?))
+    };
+    sends.iter_mut().map(leave).collect()
+}
+
+/// How many extents are looked at to tell whether a subvolume is compressed: what is read of its tree
+/// for that is little against what a send reads.
+const SAMPLE: u32 = 4096;
+
+/// Whether a good part of the data is compressed, by the first files.
+fn is_compressed(dir: &File) -> bool {
+    let seen = Cell::new(0);
+    let enough = || {
+        seen.set(seen.get() + 1);
+        seen.get() >= SAMPLE
+    };
+    let data = kernel::file_data(dir, 0, enough).unwrap_or_default();
+    data.stored < data.length / 8 * 7
 }
 
 /// Writes the streams one after another; each is complete, with header and end.

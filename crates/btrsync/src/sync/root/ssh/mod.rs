@@ -173,7 +173,7 @@ impl Ssh {
         })
     }
 
-    /// Returns whether what goes there and back can be compressed as [`SshOptions::packing`] says.
+    /// Returns whether what goes there and back can be compressed as `SshOptions::packing` says.
     ///
     /// # Errors
     ///

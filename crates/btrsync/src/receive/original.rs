@@ -1,0 +1,190 @@
+//! The data of files, fetched from the subvolume that is sent.
+//!
+//! Where both ends are in one process, a stream need not carry data: it says where a file has some, and
+//! that is copied from file to file, which spares most of the copying in memory. The hazard is to copy
+//! from another file than is meant, since a path in the stream is one of that moment and not of the
+//! subvolume as it is. So what is opened must have the inode number that the stream gave to the file
+//! that it has made last: in a full stream all data of a file follows its creation, before the next
+//! file is made. What cannot be found is an error, and the stream is made again with its data.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use btrsync_kernel as kernel;
+use btrsync_stream::Command;
+use rustix::fs::{FileType, OFlags, SeekFrom, seek, sendfile};
+use rustix::io::Errno;
+
+use super::apply_error::{Applied, ApplyError, Told};
+use super::confine;
+use super::error::ReceiveError;
+use super::prefix::Prefix;
+use crate::flow::Beside;
+
+/// A read-only subvolume that is sent, open.
+#[derive(Debug)]
+pub(crate) struct Original {
+    dir: File,
+    path: PathBuf,
+    info: kernel::Info,
+}
+
+impl Original {
+    /// Takes the root directory of a subvolume that was checked; `path` is for messages.
+    pub(crate) fn new(dir: &File, path: PathBuf) -> Result<Self, ReceiveError> {
+        let failed = |source| ReceiveError::Io { what: "open", path: path.clone(), source };
+        let dir = dir.try_clone().map_err(failed)?;
+        let info = kernel::info(&dir).map_err(|source| ReceiveError::Kernel {
+            what: "look at",
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Self { dir, path, info })
+    }
+
+    /// The beginning of a stream of this subvolume in its present state. The stream says nothing of the
+    /// data, so whether that is the same must be told by where it comes from.
+    pub(super) fn prefix(&self) -> Prefix {
+        let kernel::Info { uuid, ctransid, otransid, .. } = self.info;
+        let state = [uuid.unwrap_or_default().as_u128(), ctransid.into(), otransid.into()];
+        let state: Vec<u8> = state.iter().flat_map(|number| number.to_le_bytes()).collect();
+        Prefix { bytes: 0, hash: *blake3::hash(&state).as_bytes() }
+    }
+
+    /// Fails where the subvolume was changed since it was opened, or can be.
+    ///
+    /// The kernel keeps it from being made writable only for as long as it makes the stream. Of what was
+    /// written meanwhile it tells when that is on its way to the disk.
+    fn check(&self) -> Result<(), ReceiveError> {
+        let path = || self.path.clone();
+        let now = kernel::info(&self.dir).map_err(|source| ReceiveError::Kernel {
+            what: "look at",
+            path: path(),
+            source,
+        })?;
+        match now.read_only && now.ctransid == self.info.ctransid {
+            true => Ok(()),
+            false => Err(ReceiveError::Changed { path: path() }),
+        }
+    }
+}
+
+/// Fetches the data of one stream.
+#[derive(Debug)]
+pub(super) struct Fetch {
+    original: Original,
+    beside: Beside,
+    /// The inode number of the file that was made last.
+    inode: u64,
+    /// The directory that was read from last.
+    above: Option<(Box<[u8]>, OwnedFd)>,
+    /// The file that was read from last.
+    file: Option<(u64, File)>,
+}
+
+/// Where a file has data.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extent<'a> {
+    pub(super) path: &'a [u8],
+    pub(super) offset: u64,
+    pub(super) size: u64,
+}
+
+impl Fetch {
+    pub(super) fn new(original: Original, beside: Beside) -> Self {
+        Self { original, beside, inode: 0, above: None, file: None }
+    }
+
+    /// The root directory of what is fetched from.
+    pub(super) fn dir(&self) -> Result<File, ReceiveError> {
+        let Original { dir, path, .. } = &self.original;
+        let failed = |source| ReceiveError::Io { what: "open", path: path.clone(), source };
+        dir.try_clone().map_err(failed)
+    }
+
+    pub(super) fn prefix(&self) -> Prefix {
+        self.original.prefix()
+    }
+
+    /// Takes notice of a command, which may make a file.
+    pub(super) fn note(&mut self, command: &Command<'_>) {
+        if let Command::Mkfile { ino, .. } = *command {
+            self.inode = ino;
+        }
+    }
+
+    /// Counts what a command stands for that has not gone through the flow.
+    pub(super) fn count(&self, bytes: i64) {
+        self.beside.count(bytes);
+    }
+
+    /// Copies data into an open file.
+    pub(super) fn copy(&mut self, to: &File, extent: Extent<'_>) -> Applied<()> {
+        if self.file.as_ref().is_none_or(|(inode, _)| *inode != self.inode) {
+            self.file = Some((self.inode, self.open(extent.path)?));
+        }
+        let Some((_, from)) = &self.file else { return Err(ApplyError::NoData) };
+        seek(to, SeekFrom::Start(extent.offset)).told("write")?;
+        let (mut at, end) = (extent.offset, extent.offset.saturating_add(extent.size));
+        while at < end {
+            let piece = (end - at).min(self.beside.piece() as u64) as usize;
+            let copied = match sendfile(to, from, Some(&mut at), piece) {
+                Err(error) => return Err(self.failure(from, extent.path, (at, error))),
+                Ok(0) => return Err(ApplyError::NoData),
+                Ok(copied) => copied,
+            };
+            self.beside.pass(copied).map_err(|_| ApplyError::Cancelled)?;
+        }
+        Ok(())
+    }
+
+    /// Opens the file that was made last.
+    fn open(&mut self, path: &[u8]) -> Applied<File> {
+        if let Some(file) = self.open_at(path)? {
+            return Ok(file);
+        }
+        let known =
+            kernel::inode_path(&self.original.dir, self.inode)?.ok_or(ApplyError::NoData)?;
+        self.open_at(known.as_os_str().as_bytes())?.ok_or(ApplyError::NoData)
+    }
+
+    /// Opens what is at a path of the original, if it is the file that was made last.
+    fn open_at(&mut self, path: &[u8]) -> Applied<Option<File>> {
+        confine::check(path)?;
+        let (above, name) = confine::split(path)?;
+        if self.above.as_ref().is_none_or(|(known, _)| **known != *above) {
+            let Ok(opened) = confine::directory(self.original.dir.as_fd(), above) else {
+                return Ok(None);
+            };
+            self.above = Some((above.into(), opened));
+        }
+        let Some((_, above)) = &self.above else { return Ok(None) };
+        let Ok(file) = confine::beneath(above.as_fd(), name, OFlags::RDONLY | OFlags::NONBLOCK)
+        else {
+            return Ok(None);
+        };
+        let look = confine::look(&file).told("look at the source")?;
+        let is_it = look.inode == self.inode && look.kind == FileType::RegularFile;
+        Ok(is_it.then(|| File::from(file)))
+    }
+
+    /// Tells which of the two files a copy has failed at.
+    fn failure(&self, from: &File, path: &[u8], (at, error): (u64, Errno)) -> ApplyError {
+        match from.read_at(&mut [0; 4096], at) {
+            Ok(_) => ApplyError::Io { what: "write", source: error.into() },
+            Err(source) => {
+                let path = self.original.path.join(OsStr::from_bytes(path));
+                ApplyError::Original { path, source }
+            }
+        }
+    }
+
+    /// Fails where what was copied may not be what the stream tells of.
+    pub(super) fn finish(&self) -> Result<(), ReceiveError> {
+        self.original.check()
+    }
+}
