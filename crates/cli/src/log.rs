@@ -65,7 +65,7 @@ fn identity(fd: impl AsFd) -> Option<String> {
 /// A filter: a level, or levels for targets, apart by commas.
 pub(crate) fn filter(text: &str) -> Result<Targets, String> {
     // Words that are no level would be taken for targets of which everything is told.
-    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
+    let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
     let wrong = text.split(',').find(|part| match part.split_once('=') {
         Some((_, level)) => !is_level(level.trim()),
         None => !is_level(part.trim()) && !part.trim().starts_with("btrsync"),

@@ -85,6 +85,8 @@ fn what_is_wrong_with_a_place_is_told_with_what_to_do() {
     let (snap, backup) = (pair.snaps().join("1"), pair.backup());
     let bad = |locations: &[&Path]| ill(&doctor(locations).exits(1));
     assert_eq!(bad(&[Path::new("/proc")]), ["filesystem bad"]);
+    let both = doctor(&[Path::new("/proc"), Path::new("/sys")]).exits(1).out;
+    assert!(!both.contains("resume"), "no feature follows where no sync is possible: {both}");
     assert_eq!(bad(&[&pair.snaps().join("none"), &backup]), ["path bad"]);
     assert_eq!(bad(&[&pair.snaps(), &snap]), ["writable bad"]);
     assert_eq!(ill(&doctor(&[&snap, &backup.join("new")]).exits(0)), ["path warn"]);

@@ -17,6 +17,11 @@ fn feature(name: &'static str, has: bool, lacks: &'static str) -> Feature {
 
 const BTRSYNC: &str = "needs a btrsync there, and a key that allows it";
 
+/// Whether there can be any at a location: on another filesystem there is nothing to tell of.
+pub(super) fn is_conceivable(facts: &Facts) -> bool {
+    facts.site.as_ref().is_none_or(|site| site.filesystem == "btrfs")
+}
+
 /// What a location can take part in, as source and as destination.
 pub(super) fn alone(facts: &Facts) -> Vec<Feature> {
     let version = facts.machine.send_version.unwrap_or(1);

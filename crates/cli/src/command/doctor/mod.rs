@@ -116,7 +116,10 @@ async fn examine(args: &Args, places: &Places<'_>) -> Result<Examined, Failure> 
         let between = |(source, facts): &(&OsString, Facts)| {
             ((*source).clone(), feature::between(facts, &last.1))
         };
-        examined.between = sources.iter().map(between).collect();
+        let fits = |source: &&(&OsString, Facts)| {
+            feature::is_conceivable(&source.1) && feature::is_conceivable(&last.1)
+        };
+        examined.between = sources.iter().filter(fits).map(between).collect();
     }
     Ok(examined)
 }
@@ -135,7 +138,7 @@ impl Found {
     fn new(location: Option<&OsString>, facts: &Facts, role: Role) -> Self {
         let checks = check::all(facts, role);
         let features = match role {
-            Role::Either => feature::alone(facts),
+            Role::Either if feature::is_conceivable(facts) => feature::alone(facts),
             _ => Vec::new(),
         };
         Self { location: location.cloned(), checks, features }
