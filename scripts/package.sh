@@ -134,6 +134,8 @@ package_check() {
   there=$(mktemp -d) && there=$(readlink -f "$there")
   trap 'umount -q "$there/root/proc"; rm -rf --one-file-system -- "$there"' EXIT
   CARGO_TARGET_DIR=$PWD/target/static/check package "$there/packages"
+  # From the packaged crates alone, as 'cargo install' builds it.
+  run env CARGO_TARGET_DIR="$there/target" cargo package --workspace --exclude btrsync-testutil --exclude btrsync-bench --locked --offline --allow-dirty --quiet
   package_copy "$there/copy"
   (cd "$there/copy" && CARGO_TARGET_DIR=$there/target package "$there/again")
   run diff -r "$there/packages" "$there/again"

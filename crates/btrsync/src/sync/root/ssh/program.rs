@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
+use hmac_sha256::Hash;
 
 use crate::sync::root::error::RootError;
 use crate::text::escaped;
@@ -81,9 +81,9 @@ impl Program {
         (&mut file).take(Elf::HEAD).read_to_end(&mut head).map_err(failed)?;
         let elf =
             Elf::read(&head).ok_or_else(|| BootstrapError::NoProgram { path: path.clone() })?;
-        let mut hash = Sha256::new();
+        let mut hash = Hash::new();
         hash.update(&head);
-        let rest = io::copy(&mut file, &mut hash).map_err(failed)?;
+        let rest = take_in(&mut file, &mut hash).map_err(failed)?;
         let bytes = head.len() as u64 + rest;
         let hash = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Self { path: path.clone(), is_own, elf, bytes, hash })
@@ -172,6 +172,20 @@ impl Elf {
             name if name.starts_with(b"arm") => 40,
             _ => return None,
         })
+    }
+}
+
+/// Hashes what is left of a file, and returns how much that is, in bytes.
+fn take_in(file: &mut File, hash: &mut Hash) -> io::Result<u64> {
+    let (mut block, mut bytes) = (vec![0; 256 * 1024], 0);
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(bytes),
+            count => {
+                hash.update(&block[..count]);
+                bytes += count as u64;
+            }
+        }
     }
 }
 
