@@ -131,8 +131,9 @@ pub struct ReceiveOptions {
     pub force_decompress: bool,
     /// How a receive that is interrupted can be continued.
     pub checkpoints: Checkpoints,
-    /// Pass over a stream of which all was received before, into the directory and under the name that it
-    /// gives, where that is unchanged; else any name that is taken is an error.
+    /// Go on with an input that was interrupted behind its first streams: those in front of which all was
+    /// received, and is unchanged, are passed over. Any other name that is taken is an error, and so is an
+    /// input of which there is all already.
     pub pass_over: bool,
 }
 

@@ -1,6 +1,7 @@
 //! The streams of an input, one subvolume after another.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 
 use btrsync_stream::{Command, CommandKind, Frame};
 
@@ -16,7 +17,7 @@ use super::meta::{ReceiveOptions, Received, StreamMeta, Watch};
 use super::original::Fetch;
 use super::present::is_present;
 use super::source::Sources;
-use super::stage::Stage;
+use super::stage::{Identity, Stage};
 use crate::text::escaped;
 
 /// What came of the streams of an input.
@@ -36,6 +37,8 @@ pub(super) struct Receiver<'d, 'a> {
     /// What fetches the data of the streams that are still to come; nothing for those that carry it.
     fetches: VecDeque<Option<Fetch>>,
     current: Option<Current<'d>>,
+    /// How many of the first were received by an interrupted run.
+    passed: usize,
     done: Vec<Received>,
     rehearsed: Vec<Rehearsed<'d>>,
 }
@@ -62,6 +65,7 @@ impl<'d, 'a> Receiver<'d, 'a> {
             skipping: None,
             fetches: VecDeque::new(),
             current: None,
+            passed: 0,
             done: Vec::new(),
             rehearsed: Vec::new(),
         }
@@ -98,12 +102,19 @@ impl<'d, 'a> Receiver<'d, 'a> {
         Ok(false)
     }
 
+    /// Whether an interrupted run has received the next subvolume: it comes before all that is received now.
+    fn passes_over(&self, name: &OsStr, identity: Identity) -> bool {
+        let is_first = self.passed == self.done.len();
+        self.options.pass_over && is_first && is_present(self.into, name, identity)
+    }
+
     /// Starts the next subvolume of the flow, or goes on with it.
     fn begin(&mut self, frame: &Frame<'_>, command: &Command<'_>) -> Result<(), ReceiveError> {
         let Begin { name, identity, parent } = Begin::of(command)?;
         self.meta.expect(self.done.len(), identity.uuid)?;
-        if self.options.pass_over && is_present(self.into, &name, identity) {
+        if self.passes_over(&name, identity) {
             self.watch.present(&name);
+            self.passed += 1;
             self.done.push(Received { name, uuid: identity.uuid, resumed: 0 });
             // Nobody applies what comes now.
             return Ok(());
@@ -206,6 +217,10 @@ impl<'d, 'a> Receiver<'d, 'a> {
     pub(super) fn end(mut self) -> Result<Ended<'d>, ReceiveError> {
         self.finish()?;
         self.meta.complete(self.done.len())?;
+        if let (Some(first), true) = (self.done.first(), self.passed == self.done.len()) {
+            // It was not interrupted: the names are taken, as for any stream that comes twice.
+            return Err(ReceiveError::Exists { path: self.into.path.join(&first.name) });
+        }
         Ok((self.done, self.rehearsed))
     }
 }

@@ -248,13 +248,19 @@ fn what_is_there_already_is_passed_over_and_nothing_else() {
     let pair = Pair::with_zoo(2);
     let both = [round(&pair, 0), round(&pair, 1)].concat();
     receive(&[], &pair.backup(), &both).exits(0);
-    let before = State::of(pair.dst.path());
-    assert_eq!(receive(&["-q"], &pair.backup(), &both).exits(0).err, "");
-    before.unchanged(pair.dst.path());
-    // Half of it, and a damaged one, are no streams for that.
-    refuses(&pair, &pair.backup(), &both[..both.len() / 2], &["is cut off"]);
     let name = |number: u32| pair.backup().join(format!("round-{number}"));
     let taken = ["backup/round-0 already exists"];
+    // Nothing of it is left to do, which no interrupted run leaves.
+    refuses(&pair, &pair.backup(), &both, &taken);
+    btrfs::delete(&name(1));
+    assert_eq!(receive(&["-q"], &pair.backup(), &both).exits(0).err, "");
+    arrived(&pair.snaps().join("round-1"), &name(1));
+    // What this run has received is not of an interrupted one.
+    btrfs::delete(&name(1));
+    let twice = [&both[..], &round(&pair, 1)].concat();
+    receive(&[], &pair.backup(), &twice).exits(1).complains(&["backup/round-1 already exists"]);
+    // Half of it, and a damaged one, are no streams for that.
+    refuses(&pair, &pair.backup(), &both[..both.len() / 2], &["is cut off"]);
     // Another one of the same name.
     btrfs::delete(&name(0));
     btrfs::snapshot_ro(&name(1), &name(0));
