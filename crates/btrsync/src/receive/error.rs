@@ -146,9 +146,10 @@ impl ReceiveError {
         is_clone && !self.is_about_space()
     }
 
-    /// Returns whether the data of a file was not found where it was to be copied from.
+    /// Returns whether the data of a file was not found where it was to be copied from, or may have been
+    /// another: a deduplication changes nothing, but cannot be told from what does.
     pub(crate) fn is_of_missing_data(&self) -> bool {
-        matches!(self, Self::Apply { source: ApplyError::NoData, .. })
+        matches!(self, Self::Changed { .. } | Self::Apply { source: ApplyError::NoData, .. })
     }
 
     /// Returns whether there was no room, or none left of what the process may have.

@@ -102,16 +102,19 @@ impl<'d, 'a> Receiver<'d, 'a> {
         Ok(false)
     }
 
-    /// Whether an interrupted run has received the next subvolume: it comes before all that is received now.
+    /// Whether an interrupted run, or an attempt of this one, has received the next subvolume: it comes
+    /// before all that is received now.
     fn passes_over(&self, name: &OsStr, identity: Identity) -> bool {
+        let comes_again = self.options.pass_over || self.meta.anew;
         let is_first = self.passed == self.done.len();
-        self.options.pass_over && is_first && is_present(self.into, name, identity)
+        comes_again && is_first && !self.rehearsal && is_present(self.into, name, identity)
     }
 
     /// Starts the next subvolume of the flow, or goes on with it.
     fn begin(&mut self, frame: &Frame<'_>, command: &Command<'_>) -> Result<(), ReceiveError> {
         let Begin { name, identity, parent } = Begin::of(command)?;
         self.meta.expect(self.done.len(), identity.uuid)?;
+        let fetch = self.fetches.pop_front().flatten();
         if self.passes_over(&name, identity) {
             self.watch.present(&name);
             self.passed += 1;
@@ -124,7 +127,6 @@ impl<'d, 'a> Receiver<'d, 'a> {
             true => Stage::nameless(self.into, identity.uuid),
             false => Stage::new(self.into, name, identity.uuid)?,
         };
-        let fetch = self.fetches.pop_front().flatten();
         tracing::debug!(name = %escaped(&stage.name()), uuid = %identity.uuid, "a stream begins");
         if let Some(kept) = self.kept(origin)? {
             tracing::info!(bytes = kept.checkpoint.prefix.bytes, "goes on from a checkpoint");
@@ -217,7 +219,8 @@ impl<'d, 'a> Receiver<'d, 'a> {
     pub(super) fn end(mut self) -> Result<Ended<'d>, ReceiveError> {
         self.finish()?;
         self.meta.complete(self.done.len())?;
-        if let (Some(first), true) = (self.done.first(), self.passed == self.done.len()) {
+        let all_passed = !self.meta.anew && self.passed == self.done.len();
+        if let (Some(first), true) = (self.done.first(), all_passed) {
             // It was not interrupted: the names are taken, as for any stream that comes twice.
             return Err(ReceiveError::Exists { path: self.into.path.join(&first.name) });
         }
