@@ -41,16 +41,26 @@ impl Dump {
     pub(crate) fn new(form: Form) -> Self {
         let (scene, home) =
             (Scene::new(Place::Here, form, LoopFs::new()), tempfile::tempdir().unwrap());
-        let (whole, long) = (amounts::whole(&scene), Duration::ZERO);
-        let mut dump = Self { scene, home, files: BTreeMap::new(), whole, long };
+        let (none, whole) = (BTreeMap::new(), Amounts::new());
+        let mut dump = Self { scene, home, files: none, whole, long: Duration::ZERO };
         fs::create_dir(dump.dir()).unwrap();
         fs::write(dump.mark(), "").unwrap();
+        dump.whole = dump.lengths();
         let begin = Instant::now();
         dump.run(&["-y"]).exits(0);
         dump.long = begin.elapsed();
         dump.files = files(&dump.dir());
         dump.is_receivable();
         dump
+    }
+
+    /// The lengths of the streams: those for files have another form than those of a sync.
+    fn lengths(&self) -> Amounts {
+        let dir = self.dir();
+        let options = ["-o", dir.to_str().unwrap(), "-y", "--json"];
+        let all = Ended::of(&mut self.scene.one_by_one(&options)).exits(0);
+        empty(&dir);
+        amounts::sent(&all)
     }
 
     fn dir(&self) -> std::path::PathBuf {
