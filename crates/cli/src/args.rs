@@ -140,9 +140,9 @@ pub(crate) struct Args {
     pub(crate) no_space_check: bool,
 
     /// Hold up to SIZE bytes of each stream in memory while the receiver is busy; K, M and G are units,
-    /// 0 is none
-    #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = amount::size, hide_short_help = true, help_heading = RUN)]
-    pub(crate) buffer: usize,
+    /// 0 is none. The default is 16M, and none where both are on this machine and no pipeline is between
+    #[arg(long, value_name = "SIZE", value_parser = amount::size, hide_short_help = true, help_heading = RUN)]
+    pub(crate) buffer: Option<usize>,
 
     /// Send at most RATE KiB in a second, all transfers together; M and G are units, 0 is no limit
     #[arg(long, value_name = "RATE", default_value = "0", hide_default_value = true, value_parser = amount::rate, hide_short_help = true, help_heading = RUN)]
@@ -299,11 +299,11 @@ mod tests {
     }
 
     #[test]
-    fn the_default_buffer_is_that_of_the_library() {
+    fn the_default_buffer_is_left_to_the_library() {
         let args = parse("a b").unwrap();
-        assert_eq!((args.buffer, args.bwlimit), (btrsync::sync::Transfer::DEFAULT_BUFFER, 0));
+        assert_eq!((args.buffer, args.bwlimit), (None, 0));
         let args = parse("--buffer 1k --bwlimit=2 a b").unwrap();
-        assert_eq!((args.buffer, args.bwlimit), (1024, 2048));
+        assert_eq!((args.buffer, args.bwlimit), (Some(1024), 2048));
         assert!(parse("--buffer x a b").is_err() && parse("--bwlimit=100B a b").is_err());
     }
 

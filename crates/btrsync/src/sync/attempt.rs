@@ -71,13 +71,14 @@ impl Attempt<'_> {
         let Job { step, src, dst, .. } = *self.job;
         let there = self.there().await?;
         let remote = src.is_remote() || dst.is_remote();
+        let here = src.is_here() && dst.is_here();
         let request = SendRequest {
             vols: &step.vols,
             parent: step.parent.as_ref(),
             clones: self.clones(),
             skip: if remote { &there } else { &[] },
             form: src.sends().min(dst.takes()),
-            at_hand: self.fetching && src.is_here() && dst.is_here(),
+            at_hand: self.fetching && here,
             cancel,
         };
         let (flow, sent) = src.send(request).await?;
@@ -90,7 +91,7 @@ impl Attempt<'_> {
         let left_out = !meta.skipped.is_empty();
         let bytes = there.iter().flatten().map(|prefix| prefix.bytes).sum();
         let repeated = if left_out { 0 } else { bytes };
-        let mut flow = self.transfer.through(flow)?;
+        let mut flow = self.transfer.through(flow, here)?;
         let (counter, wire, waits) = (flow.counter(), flow.wire(), flow.take_waits());
         let received = dst.receive(flow, self.into, meta).await?;
         let resumed = Arc::new(AtomicU64::new(0));

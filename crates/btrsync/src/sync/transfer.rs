@@ -53,14 +53,16 @@ pub trait Transferring: Send + Sync {
 pub struct Transfer {
     recvpath: PathBuf,
     replicate_dirs: bool,
-    buffer: usize,
+    /// Where nobody has said, it depends on the ends.
+    buffer: Option<usize>,
     limit: Option<Limit>,
     observer: Arc<dyn Observer>,
 }
 
 impl Transfer {
     /// What is held in memory between the ends of a transfer at most, unless
-    /// [`buffer`](Transfer::buffer) says otherwise, in bytes.
+    /// [`buffer`](Transfer::buffer) says otherwise, in bytes. Where this process itself sends and receives,
+    /// it is nothing: there it would only copy.
     pub const DEFAULT_BUFFER: usize = 16 << 20;
 
     /// Makes a quiet transfer into the directory `recvpath`, relative to the destination's root.
@@ -68,7 +70,7 @@ impl Transfer {
         Self {
             recvpath: recvpath.into(),
             replicate_dirs: false,
-            buffer: Self::DEFAULT_BUFFER,
+            buffer: None,
             limit: None,
             observer: Arc::new(Quiet),
         }
@@ -84,7 +86,7 @@ impl Transfer {
     ///
     /// Each transfer that runs at the same time has a buffer of its own.
     pub fn buffer(mut self, bytes: usize) -> Self {
-        self.buffer = bytes;
+        self.buffer = Some(bytes);
         self
     }
 
@@ -213,9 +215,10 @@ impl Transfer {
         Err(Cancelled)
     }
 
-    /// Puts the buffer and the limit into a flow.
-    pub(super) fn through(&self, flow: Flow) -> Result<Flow, RootError> {
-        let through = flow.through(self.buffer, self.limit.as_ref());
+    /// Puts the buffer and the limit into a flow, both of whose ends are of this process if it is `here`.
+    pub(super) fn through(&self, flow: Flow, here: bool) -> Result<Flow, RootError> {
+        let default = if here { 0 } else { Self::DEFAULT_BUFFER };
+        let through = flow.through(self.buffer.unwrap_or(default), self.limit.as_ref());
         through.map_err(|source| RootError::System { what: "make a buffer", source })
     }
 }

@@ -126,11 +126,13 @@ impl Invocation<'_> {
         summary: &mut Summary,
     ) -> Result<Next, Failure> {
         let watch = Arc::new(Watch::new(Arc::clone(&self.report)));
-        let transfer = Transfer::new(target.path.clone())
+        let mut transfer = Transfer::new(target.path.clone())
             .replicate_dirs(self.args.replicate_dirs)
-            .buffer(self.args.buffer)
             .bwlimit(self.args.bwlimit)
             .observer(watch.clone());
+        if let Some(bytes) = self.args.buffer {
+            transfer = transfer.buffer(bytes);
+        }
         let (sync, options) = self.sync(&source, target);
         let Survey { src, dst, plan } = sync.survey(&options).await?;
         check::selects_something(&source, &src).await?;
