@@ -114,6 +114,12 @@ impl Forest {
         *self = Self::new(all, |vol| by_id.contains_key(&vol.id));
     }
 
+    /// Builds the forest of those that are read-only, as a root shows them by default.
+    pub fn read_only(&self) -> Self {
+        let all = self.everything().into_iter().map(|(vol, _)| vol.clone()).collect();
+        Self::new(all, |vol| vol.read_only && self.by_id.contains_key(&vol.id))
+    }
+
     /// Returns all subvolumes that are known, in id order, each with whether it is eligible.
     pub(crate) fn everything(&self) -> Vec<(&Subvolume, bool)> {
         let kept = self.vols.iter().map(|vol| (vol, true));

@@ -57,6 +57,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    fn what_is_read_only_has_the_same_relations_whoever_lists_the_rest(world in world()) {
+        let all = Forest::new(world.source.clone(), |vol| vol.id % 5 != 0);
+        let (derived, direct) =
+            (all.read_only(), Forest::new(world.source, |vol| vol.read_only && vol.id % 5 != 0));
+        let relations = |forest: &Forest| -> Vec<_> {
+            forest.iter().map(|vol| (vol.id, forest.parent(vol).map(|it| it.id))).collect()
+        };
+        prop_assert_eq!(relations(&derived), relations(&direct));
+    }
+
+    #[test]
     fn relations_are_those_of_the_reference_and_point_to_the_older(world in world()) {
         let (forest, reference) = (planned(&world, false).source, Reference::new(&world));
         for vol in forest.iter() {

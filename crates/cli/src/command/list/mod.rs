@@ -62,7 +62,8 @@ pub(super) fn main(args: &Args) -> Exit {
 
 async fn nodes(args: &Args, places: &Places<'_>) -> Result<Vec<Node>, Failure> {
     let source = Source::find(&args.location, places, &args.selection).await?;
-    let (read_only, all) = (source.root.list().await?, source.list_all().await?);
+    let all = source.list_all().await?;
+    let read_only = all.read_only();
     let sizes = source.root.sizes().await;
     let side = Side { all: &all, read_only: &read_only, sizes: sizes.as_ref() };
     Ok(picture::show(side, |vol| source.selects(vol)))

@@ -150,7 +150,8 @@ async fn look(args: &Args, places: &Places<'_>) -> Result<Looked, Failure> {
     match &args.destination {
         Some(destination) => both(args, places, &source, destination).await,
         None => {
-            let (read_only, all) = (source.root.list().await?, source.list_all().await?);
+            let all = source.list_all().await?;
+            let read_only = all.read_only();
             let sizes = source.root.sizes().await;
             let side = Side { all: &all, read_only: &read_only, sizes: sizes.as_ref() };
             let nodes = picture::show(side, |vol| source.selects(vol));
