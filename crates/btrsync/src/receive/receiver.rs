@@ -219,8 +219,7 @@ impl<'d, 'a> Receiver<'d, 'a> {
     pub(super) fn end(mut self) -> Result<Ended<'d>, ReceiveError> {
         self.finish()?;
         self.meta.complete(self.done.len())?;
-        let all_passed = !self.meta.anew && self.passed == self.done.len();
-        if let (Some(first), true) = (self.done.first(), all_passed) {
+        if let (Some(first), true) = (self.done.first(), self.passed == self.done.len()) {
             // It was not interrupted: the names are taken, as for any stream that comes twice.
             return Err(ReceiveError::Exists { path: self.into.path.join(&first.name) });
         }
