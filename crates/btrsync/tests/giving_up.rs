@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use btrsync::Cancel;
-use btrsync::sync::root::{RootError, SendRequest, StreamForm, StreamMeta};
+use btrsync::sync::root::{RootError, SendRequest, StreamMeta};
 use btrsync::sync::{BtrSync, Job, Observer, ProgressTransfer, SyncOptions, Transfer};
 use btrsync_testutil::{LoopFs, assert_identical, require_btrfs};
 use support::{Root, bulk, entries, eventually, listed, root};
@@ -123,15 +123,7 @@ async fn dropped_ends_of_a_transfer_by_hand_end_too() {
     let ((from, src), to) = (source().await, LoopFs::new());
     let one = listed(&src, "one").await;
     let (vols, cancel) = (std::slice::from_ref(&one), Cancel::new().unwrap());
-    let request = SendRequest {
-        vols,
-        parent: None,
-        clones: &[],
-        skip: &[],
-        form: StreamForm::One,
-        at_hand: false,
-        cancel: &cancel,
-    };
+    let request = SendRequest::full(vols, &cancel);
     // A flow that nobody reads: the send ends when it is dropped.
     let (flow, sent) = src.send(request).await.unwrap();
     drop((flow, sent));

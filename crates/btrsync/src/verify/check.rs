@@ -87,8 +87,7 @@ pub async fn verify_stream(
     let Stream { root, vol, parent } = stream;
     let form = root.sends().min(dst.takes());
     let vols = std::slice::from_ref(vol);
-    let request =
-        SendRequest { vols, parent, clones: &[], skip: &[], form, at_hand: false, cancel: &cancel };
+    let request = SendRequest { parent, form, ..SendRequest::full(vols, &cancel) };
     let (flow, sent) = root.send(request).await?;
     let meta = StreamMeta {
         uuids: vec![vol.stream_uuid()],

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
 use btrsync::Cancel;
-use btrsync::sync::root::{SendRequest, StreamForm, StreamMeta};
+use btrsync::sync::root::{SendRequest, StreamMeta};
 use btrsync_stream::{FrameReader, HEADER_LEN, rewrite_subvolume_name};
 use btrsync_testutil::{LoopFs, btrfs};
 use uuid::Uuid;
@@ -89,15 +89,7 @@ pub(crate) async fn what_has_gone_since_the_listing(plug: &Plug) {
     btrfs::delete(&from.path().join("one"));
     let cancel = Cancel::new().unwrap();
     let vols = std::slice::from_ref(&one);
-    let request = SendRequest {
-        vols,
-        parent: None,
-        clones: &[],
-        skip: &[],
-        form: StreamForm::One,
-        at_hand: false,
-        cancel: &cancel,
-    };
+    let request = SendRequest::full(vols, &cancel);
     let error = match root.send(request).await {
         Err(error) => error,
         Ok((mut flow, sent)) => {

@@ -69,15 +69,7 @@ pub(crate) async fn several_streams_in_one_flow(plug: &Plug) {
     let (src, dst) = (plug.root(from.path()).await, plug.root(to.path()).await);
     let vols = [listed(&src, "one").await, listed(&src, "two").await];
     let cancel = Cancel::new().unwrap();
-    let request = SendRequest {
-        vols: &vols,
-        parent: None,
-        clones: &[],
-        skip: &[],
-        form: StreamForm::One,
-        at_hand: false,
-        cancel: &cancel,
-    };
+    let request = SendRequest::full(&vols, &cancel);
     let (flow, sent) = src.send(request).await.unwrap();
     let meta =
         StreamMeta { uuids: vols.iter().map(|vol| vol.uuid).collect(), ..StreamMeta::default() };

@@ -6,7 +6,7 @@ use std::path::Path;
 use btrsync::Cancel;
 use btrsync::btrfs::{Forest, Subvolume};
 use btrsync::sync::default_root;
-use btrsync::sync::root::{RootError, RootOptions, SendRequest, StreamForm, StreamMeta};
+use btrsync::sync::root::{RootError, RootOptions, SendRequest, StreamMeta};
 use btrsync_kernel::info;
 
 use crate::streams::Case;
@@ -35,15 +35,8 @@ async fn transfer(
     let listed = |at: &usize| found(&forest, &snapshots[*at]);
     let (vols, clones) = ([listed(&case.snapshot)], case.clones.iter().map(listed));
     let (clones, cancel) = (clones.collect::<Vec<_>>(), Cancel::new().unwrap());
-    let request = SendRequest {
-        vols: &vols,
-        parent: None,
-        clones: &clones,
-        skip: &[],
-        form: StreamForm::One,
-        at_hand: true,
-        cancel: &cancel,
-    };
+    let request =
+        SendRequest { clones: &clones, at_hand: true, ..SendRequest::full(&vols, &cancel) };
     let (flow, sent) = src.send(request).await?;
     let received = dst.receive(flow, &into, StreamMeta::default()).await?;
     let (sent, received) = futures_util::future::join(sent, received).await;

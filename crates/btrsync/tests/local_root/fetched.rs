@@ -19,13 +19,9 @@ use crate::support::{Root, bulk, entries, listed, root, zoo};
 async fn sent(src: &Root, vol: &Subvolume) -> Flow {
     let (cancel, vols) = (Cancel::new().unwrap(), std::slice::from_ref(vol));
     let request = SendRequest {
-        vols,
-        parent: None,
-        clones: &[],
-        skip: &[],
         form: StreamForm::Compressed,
         at_hand: true,
-        cancel: &cancel,
+        ..SendRequest::full(vols, &cancel)
     };
     let (flow, sent) = src.send(request).await.unwrap();
     sent.await.unwrap();

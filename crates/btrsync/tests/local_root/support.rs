@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use btrsync::btrfs::Subvolume;
 use btrsync::sync::default_root;
-use btrsync::sync::root::{BtrfsRoot, RootError, RootOptions, SendRequest, StreamForm, StreamMeta};
+use btrsync::sync::root::{BtrfsRoot, RootError, RootOptions, SendRequest, StreamMeta};
 use btrsync::{Cancel, Flow};
 use btrsync_testutil::command::{output, program};
 use btrsync_testutil::{btrfs, populate_zoo};
@@ -49,15 +49,7 @@ pub(crate) async fn listed(root: &Root, path: &str) -> Subvolume {
 pub(crate) async fn stream(root: &Root, vol: &Subvolume, parent: Option<&Subvolume>) -> Vec<u8> {
     let cancel = Cancel::new().unwrap();
     let vols = std::slice::from_ref(vol);
-    let request = SendRequest {
-        vols,
-        parent,
-        clones: &[],
-        skip: &[],
-        form: StreamForm::One,
-        at_hand: false,
-        cancel: &cancel,
-    };
+    let request = SendRequest { parent, ..SendRequest::full(vols, &cancel) };
     let (mut flow, sent) = root.send(request).await.unwrap();
     let reader = std::thread::spawn(move || {
         let mut bytes = Vec::new();

@@ -4,7 +4,7 @@ use std::fs;
 
 use btrsync::Cancel;
 use btrsync::btrfs::Subvolume;
-use btrsync::sync::root::{RootError, SendRequest, StreamForm, StreamMeta};
+use btrsync::sync::root::{RootError, SendRequest, StreamMeta};
 use btrsync::sync::{BtrSync, SyncOptions, Transfer};
 use btrsync_testutil::command::program;
 use btrsync_testutil::{LoopFs, assert_identical, btrfs, require_btrfs};
@@ -27,15 +27,7 @@ async fn a_clone_source_is_cloned_from() {
     let (one, cloning) = (listed(&src, "one").await, listed(&src, "cloning").await);
     let cancel = Cancel::new().unwrap();
     let (vols, clones) = (std::slice::from_ref(&cloning), std::slice::from_ref(&one));
-    let request = SendRequest {
-        vols,
-        parent: None,
-        clones,
-        skip: &[],
-        form: StreamForm::One,
-        at_hand: false,
-        cancel: &cancel,
-    };
+    let request = SendRequest { clones, ..SendRequest::full(vols, &cancel) };
     let (mut flow, sent) = src.send(request).await.unwrap();
     let mut bytes = Vec::new();
     std::io::Read::read_to_end(&mut flow, &mut bytes).unwrap();
@@ -80,15 +72,7 @@ async fn a_parent_elsewhere_must_be_announced() {
 async fn refusals(src: &Root, vol: &Subvolume, other: &Subvolume) -> [String; 3] {
     let cancel = Cancel::new().unwrap();
     let [vols, others] = [vol, other].map(std::slice::from_ref);
-    let itself = SendRequest {
-        vols,
-        parent: None,
-        clones: &[],
-        skip: &[],
-        form: StreamForm::One,
-        at_hand: false,
-        cancel: &cancel,
-    };
+    let itself = SendRequest::full(vols, &cancel);
     let as_parent = SendRequest { vols: others, parent: Some(vol), ..itself };
     let as_clone = SendRequest { vols: others, clones: vols, ..itself };
     let mut told = [itself, as_parent, as_clone].map(|_| String::new());

@@ -46,6 +46,14 @@ pub struct SendRequest<'a> {
     pub cancel: &'a Cancel,
 }
 
+impl<'a> SendRequest<'a> {
+    /// Asks for subvolumes in full, in streams that everyone takes.
+    pub fn full(vols: &'a [Subvolume], cancel: &'a Cancel) -> Self {
+        let form = StreamForm::One;
+        Self { vols, parent: None, clones: &[], skip: &[], form, at_hand: false, cancel }
+    }
+}
+
 /// A btrfs filesystem, seen from one of its subvolumes.
 #[async_trait]
 pub trait BtrfsRoot: fmt::Debug + Send + Sync {

@@ -126,9 +126,7 @@ impl RootFactory for Local {
         path: &Path,
         options: &RootOptions,
     ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError> {
-        let path = path.to_path_buf();
-        let located = on_thread(move || locate::locate(&path)).await?;
-        let below = located.below.clone();
+        let (located, below) = located(path).await?;
         Ok((Arc::new(LocalRoot::new(located, options, None)), below))
     }
 
@@ -141,6 +139,14 @@ impl RootFactory for Local {
         let path = path.map(Path::to_path_buf);
         on_thread(move || Ok(facts::facts(path.as_deref()))).await
     }
+}
+
+/// Finds the subvolume that a path is in, and where it is below that.
+async fn located(path: &Path) -> Result<(Located, PathBuf), RootError> {
+    let path = path.to_path_buf();
+    let located = on_thread(move || locate::locate(&path)).await?;
+    let below = located.below.clone();
+    Ok((located, below))
 }
 
 /// As [`Local`], for a user who may not list a whole filesystem, and only wants to see: then what he can
@@ -162,9 +168,7 @@ impl RootFactory for Reachable {
         path: &Path,
         options: &RootOptions,
     ) -> Result<(Arc<dyn BtrfsRoot>, PathBuf), RootError> {
-        let path = path.to_path_buf();
-        let located = on_thread(move || locate::locate(&path)).await?;
-        let below = located.below.clone();
+        let (located, below) = located(path).await?;
         let shared = Shared::new(located, options, None);
         let shared = Arc::new(Shared { reached: Some(Arc::clone(&self.0)), ..shared });
         Ok((Arc::new(LocalRoot { shared }), below))
