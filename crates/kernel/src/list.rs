@@ -3,10 +3,9 @@
 //! The listing is not a snapshot of the filesystem: a subvolume that is deleted or moved while it
 //! runs may be missing from it. What is listed always has a path; what waits for the cleaner is hidden.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::fstat;
@@ -41,11 +40,11 @@ struct Record {
 /// [`Error::Call`](crate::Error::Call): `EPERM` without the capability, `ENOTTY` where `fd` is not on btrfs.
 pub fn list(fd: impl AsFd) -> Result<Vec<Subvolume>> {
     let records = records(&fd, TOP_LEVEL, LAST_SUBVOLUME)?;
-    let mut paths = Paths::new(&fd, &records).all()?;
-    let with_path = |(id, record): (u64, Record)| {
-        Some(Subvolume { info: record.info, path: paths.remove(&id)?? })
+    let paths = Paths::new(&fd, &records).all()?;
+    let with_path = |(record, path): (Record, Option<PathBuf>)| {
+        Some(Subvolume { info: record.info, path: path? })
     };
-    Ok(records.into_iter().filter_map(with_path).collect())
+    Ok(records.into_iter().zip(paths).filter_map(with_path).collect())
 }
 
 /// Returns the subvolume with the given id, or `None` where there is none (any more).
@@ -57,7 +56,7 @@ pub fn list(fd: impl AsFd) -> Result<Vec<Subvolume>> {
 /// As [`list`].
 pub fn find(fd: impl AsFd, id: u64) -> Result<Option<Subvolume>> {
     let Some(path) = path_of(&fd, id)? else { return Ok(None) };
-    let record = records(&fd, id, id)?.remove(&id);
+    let record = records(&fd, id, id)?.pop();
     Ok(record.map(|record| Subvolume { info: record.info, path }))
 }
 
@@ -70,14 +69,19 @@ pub fn find(fd: impl AsFd, id: u64) -> Result<Option<Subvolume>> {
 ///
 /// As [`list`].
 pub fn path_of(fd: impl AsFd, id: u64) -> Result<Option<PathBuf>> {
-    let mut chain = BTreeMap::new();
+    let mut chain: Vec<Record> = Vec::new();
     let mut next = Some(id);
-    while let Some(id) = next.filter(|id| !chain.contains_key(id)) {
-        let Some(record) = records(&fd, id, id)?.remove(&id) else { return Ok(None) };
+    while let Some(id) = next {
+        let at = match place(&chain, id) {
+            Ok(_) => break,
+            Err(at) => at,
+        };
+        let Some(record) = records(&fd, id, id)?.pop() else { return Ok(None) };
         next = record.info.parent_id;
-        chain.insert(id, record);
+        chain.insert(at, record);
     }
-    Ok(Paths::new(&fd, &chain).all()?.remove(&id).flatten())
+    let mut paths = Paths::new(&fd, &chain).all()?;
+    Ok(place(&chain, id).ok().and_then(|at| paths.swap_remove(at)))
 }
 
 /// Returns the path from the top level of a directory, or `None` where it is gone.
@@ -129,9 +133,9 @@ fn whole(first: u64, last: u64) -> (Key, Key) {
     (Key::new(first, ROOT_ITEM, 0), Key::new(last, ROOT_BACKREF, u64::MAX))
 }
 
-/// Reads the records of the subvolumes with ids from `first` to `last`.
-fn records(fd: impl AsFd, first: u64, last: u64) -> Result<BTreeMap<u64, Record>> {
-    let mut records = BTreeMap::new();
+/// Reads the records of the subvolumes with ids from `first` to `last`, in their order.
+fn records(fd: impl AsFd, first: u64, last: u64) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
     let (first, last) = whole(first, last);
     search(fd, ROOT_TREE, first, last, |key, item| {
         match key.kind {
@@ -148,70 +152,106 @@ fn is_subvolume(id: u64) -> bool {
     id == TOP_LEVEL || (FIRST_SUBVOLUME..=LAST_SUBVOLUME).contains(&id)
 }
 
-fn add_item(records: &mut BTreeMap<u64, Record>, key: Key, item: &[u8]) {
+fn add_item(records: &mut Vec<Record>, key: Key, item: &[u8]) {
     let item = RootItem::new(item);
-    if !item.is_deleted() {
-        records.insert(key.object, Record { info: item.info(key.object), name: Vec::new() });
+    if item.is_deleted() {
+        return;
+    }
+    let record = Record { info: item.info(key.object), name: Vec::new() };
+    // One of a damaged tree can have several, of which the last counts.
+    match records.last_mut().filter(|last| last.info.id == key.object) {
+        Some(last) => *last = record,
+        None => records.push(record),
     }
 }
 
-fn add_reference(records: &mut BTreeMap<u64, Record>, key: Key, item: &[u8]) {
-    if let (Some(record), Some(found)) = (records.get_mut(&key.object), RootRef::parse(item)) {
+/// Notes where a subvolume stands. In the tree that follows the subvolume itself.
+fn add_reference(records: &mut [Record], key: Key, item: &[u8]) {
+    let record = records.last_mut().filter(|last| last.info.id == key.object);
+    if let (Some(record), Some(found)) = (record, RootRef::parse(item)) {
         record.info.parent_id = Some(key.offset);
         record.info.directory = found.directory;
         record.name = found.name.to_vec();
     }
 }
 
+/// Where the subvolume with an id is among records in the order of their ids.
+fn place(records: &[Record], id: u64) -> std::result::Result<usize, usize> {
+    records.binary_search_by_key(&id, |record| record.info.id)
+}
+
 /// Puts paths together from the records: that of the parent, the directory in it, the name.
 struct Paths<'a, Fd> {
-    records: &'a BTreeMap<u64, Record>,
+    records: &'a [Record],
     directories: Directories<&'a Fd>,
-    known: HashMap<u64, Option<PathBuf>>,
+    /// By record; `None` where it is not known yet, or that there is none.
+    known: Vec<Option<Option<PathBuf>>>,
 }
 
 impl<'a, Fd: AsFd> Paths<'a, Fd> {
-    fn new(fd: &'a Fd, records: &'a BTreeMap<u64, Record>) -> Self {
-        let known = HashMap::from([(TOP_LEVEL, Some(PathBuf::new()))]);
+    fn new(fd: &'a Fd, records: &'a [Record]) -> Self {
+        let top = |record: &Record| (record.info.id == TOP_LEVEL).then(|| Some(PathBuf::new()));
+        let known = records.iter().map(top).collect();
         Self { records, directories: Directories::new(fd), known }
     }
 
     /// Returns the paths of all subvolumes, `None` for one that is gone or whose holder is.
-    fn all(mut self) -> Result<HashMap<u64, Option<PathBuf>>> {
-        self.records.keys().try_for_each(|id| self.resolve(*id))?;
-        Ok(self.known)
+    fn all(mut self) -> Result<Vec<Option<PathBuf>>> {
+        (0..self.records.len()).try_for_each(|at| self.resolve(at))?;
+        Ok(self.known.into_iter().map(Option::flatten).collect())
     }
 
     /// Makes the path of a subvolume known, and those of all that hold it.
-    fn resolve(&mut self, id: u64) -> Result<()> {
-        for id in self.unknown_above(id).into_iter().rev() {
-            let path = self.below_parent(id)?;
-            self.known.insert(id, path);
+    fn resolve(&mut self, at: usize) -> Result<()> {
+        for at in self.unknown_above(at).into_iter().rev() {
+            let path = self.below_parent(at)?;
+            self.known[at] = Some(path);
         }
         Ok(())
     }
 
     /// The subvolume and those that hold it, innermost first, as far as their paths are not known.
-    fn unknown_above(&self, id: u64) -> Vec<u64> {
+    fn unknown_above(&self, at: usize) -> Vec<usize> {
         let mut chain = Vec::new();
-        let mut next = Some(id);
-        while let Some(id) = next.filter(|id| !self.known.contains_key(id)) {
+        let mut next = Some(at);
+        while let Some(at) = next.filter(|at| self.known[*at].is_none()) {
             if chain.len() > self.records.len() {
                 break;
             }
-            chain.push(id);
-            next = self.records.get(&id).and_then(|record| record.info.parent_id);
+            chain.push(at);
+            next = self.parent(at);
         }
         chain
     }
 
-    /// Builds the path of a subvolume whose parent's path is known.
-    fn below_parent(&mut self, id: u64) -> Result<Option<PathBuf>> {
-        let Some(record) = self.records.get(&id) else { return Ok(None) };
-        let Some(parent) = record.info.parent_id else { return Ok(None) };
-        let Some(Some(above)) = self.known.get(&parent) else { return Ok(None) };
-        let directory = self.directories.path(parent, record.info.directory)?;
-        let name = Path::new(OsStr::from_bytes(&record.name));
-        Ok(directory.map(|directory| [above.as_path(), directory, name].into_iter().collect()))
+    fn parent(&self, at: usize) -> Option<usize> {
+        place(self.records, self.records[at].info.parent_id?).ok()
     }
+
+    /// Builds the path of a subvolume whose parent's path is known.
+    fn below_parent(&mut self, at: usize) -> Result<Option<PathBuf>> {
+        let Some(parent) = self.parent(at) else { return Ok(None) };
+        let Some(Some(above)) = &self.known[parent] else { return Ok(None) };
+        let record = &self.records[at];
+        let holder = self.records[parent].info.id;
+        let directory = self.directories.path(holder, record.info.directory)?;
+        Ok(directory
+            .map(|directory| joined([path_bytes(above), path_bytes(directory), &record.name])))
+    }
+}
+
+fn path_bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
+}
+
+/// Joins what is not empty of the parts of a path.
+fn joined(parts: [&[u8]; 3]) -> PathBuf {
+    let mut path = Vec::with_capacity(parts.map(<[u8]>::len).iter().sum::<usize>() + parts.len());
+    for part in parts.into_iter().filter(|part| !part.is_empty()) {
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(part);
+    }
+    PathBuf::from(OsString::from_vec(path))
 }

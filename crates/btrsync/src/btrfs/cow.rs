@@ -5,6 +5,7 @@
 //! loops over arrays, so that a chain of 100,000 snapshots is no deeper than one.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::relations::Relations;
 use super::{Key, KeyFn, Subvolume};
@@ -32,13 +33,14 @@ use super::{Key, KeyFn, Subvolume};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Forest {
-    /// What is not eligible, but takes part in finding relations.
-    left_out: Vec<Subvolume>,
-    in_doubt: Vec<u64>,
-    vols: Vec<Subvolume>,
+    /// All that is known, in id order: what is not eligible takes part in finding relations.
+    all: Arc<Vec<Subvolume>>,
+    /// Where in `all` those are that are eligible. What follows is of these alone.
+    places: Vec<usize>,
+    ids: Vec<u64>,
     parents: Vec<Option<usize>>,
     children: Vec<Vec<usize>>,
-    by_id: HashMap<u64, usize>,
+    in_doubt: Vec<u64>,
 }
 
 impl Forest {
@@ -51,81 +53,65 @@ impl Forest {
     pub fn new(mut vols: Vec<Subvolume>, eligible: impl Fn(&Subvolume) -> bool) -> Self {
         vols.sort_by_key(|vol| vol.id);
         vols.dedup_by_key(|vol| vol.id);
-        let eligible: Vec<bool> = vols.iter().map(eligible).collect();
-        let relations = Relations::find(&vols, &eligible);
-        Self::keep(vols, &eligible, relations)
+        Self::of(Arc::new(vols), eligible)
     }
 
     /// Leaves out what is not eligible; COW parents are eligible by construction.
-    fn keep(vols: Vec<Subvolume>, eligible: &[bool], relations: Relations) -> Self {
-        let mut forest = Self { in_doubt: relations.in_doubt, ..Self::default() };
-        let mut kept = vec![None; vols.len()];
-        for (old, vol) in vols.into_iter().enumerate() {
-            if eligible[old] {
-                kept[old] = Some(forest.vols.len());
-                forest.push(vol, relations.parents[old].and_then(|parent| kept[parent]));
-            } else {
-                forest.left_out.push(vol);
-            }
-        }
-        forest
-    }
-
-    fn push(&mut self, vol: Subvolume, parent: Option<usize>) {
-        let index = self.vols.len();
-        self.by_id.insert(vol.id, index);
-        self.vols.push(vol);
-        self.parents.push(parent);
-        self.children.push(Vec::new());
-        if let Some(parent) = parent {
-            self.children[parent].push(index);
-        }
+    fn of(all: Arc<Vec<Subvolume>>, eligible: impl Fn(&Subvolume) -> bool) -> Self {
+        let eligible: Vec<bool> = all.iter().map(eligible).collect();
+        let Relations { parents, in_doubt } = Relations::find(&all, &eligible);
+        let places: Vec<usize> = (0..all.len()).filter(|place| eligible[*place]).collect();
+        let ids = places.iter().map(|place| all[*place].id).collect();
+        let index = |place| places.binary_search(&place).ok();
+        let parents: Vec<_> = places.iter().map(|place| parents[*place].and_then(index)).collect();
+        let children = children(&parents);
+        Self { all, places, ids, parents, children, in_doubt }
     }
 
     /// Returns the number of subvolumes.
     pub fn len(&self) -> usize {
-        self.vols.len()
+        self.places.len()
     }
 
     /// Returns whether there is no subvolume.
     pub fn is_empty(&self) -> bool {
-        self.vols.is_empty()
+        self.places.is_empty()
     }
 
     /// Iterates over all subvolumes in id order.
     pub fn iter(&self) -> impl Iterator<Item = &Subvolume> {
-        self.vols.iter()
+        self.places.iter().map(|place| &self.all[*place])
     }
 
     /// Returns the subvolume with an id.
     pub fn get(&self, id: u64) -> Option<&Subvolume> {
-        self.by_id.get(&id).map(|index| &self.vols[*index])
+        self.at(id).map(|index| self.vol(index))
+    }
+
+    fn at(&self, id: u64) -> Option<usize> {
+        self.ids.binary_search(&id).ok()
     }
 
     /// Takes over what is newly known of subvolumes, and finds the relations anew.
     pub(crate) fn update(&mut self, vols: Vec<Subvolume>) {
-        let Self { vols: mut all, left_out, by_id, .. } = std::mem::take(self);
+        let Self { mut all, ids, places, .. } = std::mem::take(self);
+        let known = Arc::make_mut(&mut all);
         for vol in vols {
-            if let Some(index) = by_id.get(&vol.id) {
-                all[*index] = vol;
+            if let Ok(index) = ids.binary_search(&vol.id) {
+                known[places[index]] = vol;
             }
         }
-        all.extend(left_out);
-        *self = Self::new(all, |vol| by_id.contains_key(&vol.id));
+        *self = Self::of(all, |vol| ids.binary_search(&vol.id).is_ok());
     }
 
     /// Builds the forest of those that are read-only, as a root shows them by default.
     pub fn read_only(&self) -> Self {
-        let all = self.everything().into_iter().map(|(vol, _)| vol.clone()).collect();
-        Self::new(all, |vol| vol.read_only && self.by_id.contains_key(&vol.id))
+        Self::of(Arc::clone(&self.all), |vol| vol.read_only && self.at(vol.id).is_some())
     }
 
     /// Returns all subvolumes that are known, in id order, each with whether it is eligible.
-    pub(crate) fn everything(&self) -> Vec<(&Subvolume, bool)> {
-        let kept = self.vols.iter().map(|vol| (vol, true));
-        let mut all: Vec<_> = kept.chain(self.left_out.iter().map(|vol| (vol, false))).collect();
-        all.sort_unstable_by_key(|(vol, _)| vol.id);
-        all
+    pub(crate) fn everything(&self) -> impl Iterator<Item = (&Subvolume, bool)> {
+        self.all.iter().map(|vol| (vol, self.at(vol.id).is_some()))
     }
 
     /// Returns those that would be COW parents if it were known that they were not changed.
@@ -135,20 +121,19 @@ impl Forest {
 
     /// Returns the roots of the hierarchies: the subvolumes without a COW parent, in id order.
     pub fn roots(&self) -> impl Iterator<Item = &Subvolume> {
-        self.root_indices().map(|index| &self.vols[index])
+        self.root_indices().map(|index| self.vol(index))
     }
 
     /// Returns the COW parent of a subvolume of this forest.
     pub fn parent(&self, vol: &Subvolume) -> Option<&Subvolume> {
-        let index = self.by_id.get(&vol.id)?;
-        self.parents[*index].map(|parent| &self.vols[parent])
+        let parent = self.parents[self.at(vol.id)?];
+        parent.map(|parent| self.vol(parent))
     }
 
     /// Returns the subvolumes whose COW parent this one is, in id order.
     pub fn successors(&self, vol: &Subvolume) -> impl Iterator<Item = &Subvolume> {
-        let index = self.by_id.get(&vol.id);
-        let children = index.map_or(&[][..], |index| &self.children[*index]);
-        children.iter().map(|child| &self.vols[*child])
+        let children = self.at(vol.id).map_or(&[][..], |index| &self.children[index]);
+        children.iter().map(|child| self.vol(*child))
     }
 
     /// Iterates over the COW ancestors of a subvolume, itself first.
@@ -158,31 +143,32 @@ impl Forest {
 
     /// Iterates breadth first over all subvolumes.
     pub fn breadth_first(&self) -> impl Iterator<Item = &Subvolume> {
-        self.level_indices().into_iter().flatten().map(|index| &self.vols[index])
+        self.level_indices().into_iter().flatten().map(|index| self.vol(index))
     }
 
     /// Iterates depth first over a subvolume and its COW descendants.
     pub fn depth_first<'a>(&'a self, vol: &Subvolume) -> impl Iterator<Item = &'a Subvolume> {
-        let mut stack: Vec<usize> = self.by_id.get(&vol.id).copied().into_iter().collect();
+        let mut stack: Vec<usize> = self.at(vol.id).into_iter().collect();
         std::iter::from_fn(move || {
             let index = stack.pop()?;
             stack.extend(self.children[index].iter().rev());
-            Some(&self.vols[index])
+            Some(self.vol(index))
         })
     }
 
     /// Returns the levels of the forest: groups of subvolumes that do not depend on each other.
     pub fn levels(&self) -> Vec<Vec<&Subvolume>> {
-        let level = |indices: Vec<usize>| indices.into_iter().map(|i| &self.vols[i]).collect();
+        let level =
+            |indices: Vec<usize>| indices.into_iter().map(|index| self.vol(index)).collect();
         self.level_indices().into_iter().map(level).collect()
     }
 
     pub(crate) fn index(&self, vol: &Subvolume) -> Option<usize> {
-        self.by_id.get(&vol.id).copied()
+        self.at(vol.id)
     }
 
     pub(crate) fn vol(&self, index: usize) -> &Subvolume {
-        &self.vols[index]
+        &self.all[self.places[index]]
     }
 
     pub(crate) fn parent_index(&self, index: usize) -> Option<usize> {
@@ -190,7 +176,7 @@ impl Forest {
     }
 
     fn root_indices(&self) -> impl Iterator<Item = usize> {
-        (0..self.vols.len()).filter(|index| self.parents[*index].is_none())
+        (0..self.len()).filter(|index| self.parents[*index].is_none())
     }
 
     fn level_indices(&self) -> Vec<Vec<usize>> {
@@ -202,6 +188,17 @@ impl Forest {
         }
         levels
     }
+}
+
+/// By subvolume, those whose parent it is.
+fn children(parents: &[Option<usize>]) -> Vec<Vec<usize>> {
+    let mut children = vec![Vec::new(); parents.len()];
+    for (child, parent) in parents.iter().enumerate() {
+        if let Some(parent) = parent {
+            children[*parent].push(child);
+        }
+    }
+    children
 }
 
 /// One equal is the rule. Where thousands carry one received UUID, as snapshots of a received subvolume

@@ -20,7 +20,8 @@ pub(super) struct Relations {
 impl Relations {
     /// Finds them among `vols`, which are in id order.
     pub(super) fn find(vols: &[Subvolume], eligible: &[bool]) -> Self {
-        let mut search = Search { vols, eligible, ..Search::default() };
+        let older = HashMap::with_capacity(vols.len());
+        let mut search = Search { vols, eligible, older, ..Search::default() };
         for (index, vol) in vols.iter().enumerate() {
             let parent = vol.parent_uuid.and_then(|origin| search.parent(vol, origin));
             search.parents.push(parent);

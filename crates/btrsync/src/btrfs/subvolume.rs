@@ -49,15 +49,15 @@ pub struct Subvolume {
 }
 
 impl Subvolume {
-    /// Makes the value from the kernel's record; `path` is relative to the root, if it is below that.
-    pub fn from_kernel(vol: &kernel::Subvolume, path: &Path) -> Self {
-        let info = &vol.info;
+    /// Makes the value from the kernel's record, whose path is that from the top level.
+    pub fn from_kernel(vol: kernel::Subvolume) -> Self {
+        let kernel::Subvolume { info, path } = vol;
         let received = |transid| info.received_uuid.map(|_| transid);
         Self {
             id: info.id,
             parent_id: info.parent_id,
-            path: path.to_path_buf(),
-            name: vol.path.file_name().unwrap_or_default().to_os_string(),
+            name: path.file_name().unwrap_or_default().to_os_string(),
+            path,
             uuid: info.uuid,
             parent_uuid: info.parent_uuid,
             received_uuid: info.received_uuid,
@@ -69,6 +69,15 @@ impl Subvolume {
             otime: info.otime.to_system_time(),
             read_only: info.read_only,
             ambiguous: None,
+        }
+    }
+
+    /// Makes the path one from a directory of the filesystem, if it leads through that.
+    pub(crate) fn shorten(&mut self, prefix: &Path) {
+        if !prefix.as_os_str().is_empty()
+            && let Ok(below) = self.path.strip_prefix(prefix)
+        {
+            self.path = below.to_path_buf();
         }
     }
 

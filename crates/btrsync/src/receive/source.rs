@@ -228,7 +228,7 @@ fn fits(
     if !info.read_only {
         return Err(SourceError::Writable { path: path() });
     }
-    let candidate = Subvolume::from_kernel(there, &there.path);
+    let candidate = Subvolume::from_kernel(there.clone());
     if announced.is_some_and(|here| usable_parent(here, &candidate).is_ok()) {
         return Ok(());
     }

@@ -25,7 +25,7 @@ pub(super) struct Relatives<'a> {
 impl<'a> Relatives<'a> {
     pub(super) fn new(src: &'a Forest, dst: &'a Forest) -> Self {
         let mut relatives =
-            Self { src: src.everything(), held: Held::new(dst), nearest: HashMap::new() };
+            Self { src: src.everything().collect(), held: Held::new(dst), nearest: HashMap::new() };
         relatives.find();
         relatives
     }

@@ -115,7 +115,16 @@ impl BtrSync {
 
     /// Plans the transfers between two forests that were listed before.
     pub fn plan_between(&self, src: &Forest, dst: &Forest, options: &SyncOptions) -> Plan {
-        let diff = self.diff(src, dst);
+        self.plan_with(&self.diff(src, dst), src, dst, options)
+    }
+
+    pub(super) fn plan_with(
+        &self,
+        diff: &Diff,
+        src: &Forest,
+        dst: &Forest,
+        options: &SyncOptions,
+    ) -> Plan {
         let how = PlanOptions {
             batch: options.batch,
             longest_batch: [self.src.longest_batch(), self.dst.longest_batch()]
@@ -126,7 +135,7 @@ impl BtrSync {
             clones: self.src.sends_clones().and(self.dst.receives_clones()),
             parallel: options.parallel.is_some(),
         };
-        plan(src, dst, &diff, &self.hooks_of(options), how)
+        plan(src, dst, diff, &self.hooks_of(options), how)
     }
 
     /// Synchronises: plans, and runs the plan. Errors are told to `trans` and counted.

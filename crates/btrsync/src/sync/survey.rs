@@ -62,7 +62,7 @@ impl BtrSync {
         let (src, dst) = self.roots();
         let (src, dst) = try_join(src.list(), dst.list()).await?;
         let diff = self.diff(&src, &dst);
-        let plan = self.plan_between(&src, &dst, options);
+        let plan = self.plan_with(&diff, &src, &dst, options);
         let mut survey = Survey { src, dst, plan };
         let mut asked = Asked::default();
         self.settle_relations(&mut survey, &mut asked, options).await?;

@@ -15,7 +15,7 @@ pub(super) fn suspects(src: &Forest, dst: &Forest) -> Vec<(Subvolume, Problem)> 
     let names = |vol: &Subvolume| [vol.uuid, vol.received_uuid];
     let known: HashSet<Uuid> = src.iter().flat_map(names).flatten().collect();
     let claims = |vol: &Subvolume| vol.received_uuid.is_some_and(|uuid| known.contains(&uuid));
-    let all = dst.everything().into_iter().map(|(vol, _)| vol);
+    let all = dst.everything().map(|(vol, _)| vol);
     let claiming = all.filter(|vol| claims(vol) && !is_unfinished(&vol.name));
     claiming.filter_map(|vol| Some((vol.clone(), problem(vol)?))).collect()
 }

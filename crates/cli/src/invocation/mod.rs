@@ -188,14 +188,12 @@ impl Invocation<'_> {
     /// How long to measure what is to be sent. Where nobody sees the figure and there is plenty of room,
     /// the time is better spent on sending.
     async fn measuring(&self, source: &Source, space: Option<Space>) -> Duration {
-        const PLENTY: u64 = 4;
         let seen = self.args.mode() != Mode::Go || self.report.progress_period().is_some();
-        let fits = match (space, source.root.space(Path::new("")).await) {
-            (Some(there), Some(here)) => here.used.saturating_mul(PLENTY) <= there.free,
-            _ => true,
-        };
-        let default = if seen || !fits { Duration::from_secs(3) } else { Duration::ZERO };
-        self.args.estimate.unwrap_or(default)
+        match self.args.estimate {
+            Some(within) => within,
+            None if seen || !has_plenty(source, space).await => Duration::from_secs(3),
+            None => Duration::ZERO,
+        }
     }
 
     fn sync(&self, source: &Arc<Source>, target: &Target) -> (BtrSync, SyncOptions) {
@@ -297,4 +295,12 @@ impl Invocation<'_> {
             );
         }
     }
+}
+
+/// Whether all of a source would fit several times, or nobody knows.
+async fn has_plenty(source: &Source, there: Option<Space>) -> bool {
+    const PLENTY: u64 = 4;
+    let Some(there) = there else { return true };
+    let here = source.root.space(Path::new("")).await;
+    here.is_none_or(|here| here.used.saturating_mul(PLENTY) <= there.free)
 }

@@ -20,7 +20,8 @@ pub(super) struct Lineage<'a> {
 
 impl<'a> Lineage<'a> {
     pub(super) fn new(side: Side<'a>) -> Self {
-        let (mut newest, mut known) = (HashMap::new(), HashMap::new());
+        let count = side.all.len();
+        let (mut newest, mut known) = (HashMap::new(), HashMap::with_capacity(count));
         for vol in side.all.iter() {
             if let Some(origin) = vol.parent_uuid.filter(|_| side.read_only.get(vol.id).is_some()) {
                 newest.insert(origin, vol);

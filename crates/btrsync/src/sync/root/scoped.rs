@@ -11,26 +11,26 @@ use crate::receive::is_unfinished;
 
 /// Makes the forest of a root: the subvolume `root` of the filesystem whose subvolumes are `all`, each
 /// with its path from the top level.
-pub(super) fn forest(all: &[Subvolume], root: u64, options: &RootOptions) -> Forest {
+pub(super) fn forest(mut all: Vec<Subvolume>, root: u64, options: &RootOptions) -> Forest {
     let prefix = all.iter().find(|vol| vol.id == root).map(|vol| vol.path.clone());
     let prefix = prefix.unwrap_or_default();
     let scope = options.scope;
     let directly = |vol: &Subvolume| vol.parent_id == Some(root);
-    let exists = |vol: &&Subvolume| scope != Scope::Isolated || directly(vol);
-    let carriers = Carriers::new(all);
-    let marked = |vol: &Subvolume| Subvolume {
-        ambiguous: carriers.differ(vol),
-        path: vol.path.strip_prefix(&prefix).unwrap_or(&vol.path).to_path_buf(),
-        ..vol.clone()
-    };
-    let vols = all.iter().filter(exists).map(marked).collect();
-    let below: HashSet<u64> = all
-        .iter()
-        .filter(|vol| is_below(vol, &prefix) && (scope == Scope::All || directly(vol)))
-        .map(|vol| vol.id)
-        .collect();
-    Forest::new(vols, |vol| {
-        below.contains(&vol.id) && (vol.read_only || !options.readonly) && !is_unfinished(&vol.name)
+    let is_shown =
+        |vol: &&Subvolume| is_below(vol, &prefix) && (scope == Scope::All || directly(vol));
+    let mut shown: Vec<u64> = all.iter().filter(is_shown).map(|vol| vol.id).collect();
+    shown.sort_unstable();
+    let carriers = Carriers::new(&all);
+    let ambiguous: Vec<_> = all.iter().map(|vol| carriers.differ(vol)).collect();
+    for (vol, ambiguous) in all.iter_mut().zip(ambiguous) {
+        vol.ambiguous = ambiguous;
+        vol.shorten(&prefix);
+    }
+    all.retain(|vol| scope != Scope::Isolated || directly(vol));
+    Forest::new(all, |vol| {
+        (vol.read_only || !options.readonly)
+            && !is_unfinished(&vol.name)
+            && shown.binary_search(&vol.id).is_ok()
     })
 }
 
@@ -66,7 +66,7 @@ const MOST_CARRIERS: usize = 100;
 
 impl<'a> Carriers<'a> {
     fn new(all: &'a [Subvolume]) -> Self {
-        let mut carriers: HashMap<Uuid, Vec<&Subvolume>> = HashMap::new();
+        let mut carriers: HashMap<Uuid, Vec<&Subvolume>> = HashMap::with_capacity(all.len());
         for vol in all {
             for uuid in [vol.uuid, vol.received_uuid].into_iter().flatten() {
                 carriers.entry(uuid).or_default().push(vol);

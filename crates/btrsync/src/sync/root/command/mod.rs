@@ -171,7 +171,7 @@ impl Shared {
             Some(uuids.map(move |uuid| (uuid, place.clone())))
         });
         *lock(&self.places) = places.flatten().collect();
-        let forest = scoped::forest(&listing.vols, listing.root, &self.options);
+        let forest = scoped::forest(listing.vols.clone(), listing.root, &self.options);
         *lock(&self.listing) = Arc::new(listing);
         Ok(forest)
     }

@@ -40,12 +40,14 @@ pub(super) fn subvolumes(shared: &Shared, path: &Path) -> Result<Vec<Leftover>, 
     let all = list::all(shared).map_err(failed)?;
     let prefix = all.iter().find(|vol| vol.info.id == root).map(|vol| vol.path.clone());
     let prefix = prefix.unwrap_or_default();
-    let leftover = |vol: &kernel::Subvolume| {
+    let leftover = |vol: kernel::Subvolume| {
+        let made = time(vol.info.otime);
         let below = vol.path.strip_prefix(&prefix).ok().filter(|below| below.starts_with(path))?;
-        let left = Leftover::of_subvolume(&Subvolume::from_kernel(vol, below), below.into())?;
-        Some(Leftover { made: time(vol.info.otime), ..left })
+        let below = below.to_path_buf();
+        let left = Leftover::of_subvolume(&Subvolume::from_kernel(vol), below)?;
+        Some(Leftover { made, ..left })
     };
-    Ok(all.iter().filter_map(leftover).collect())
+    Ok(all.into_iter().filter_map(leftover).collect())
 }
 
 fn time(time: kernel::Timestamp) -> Option<SystemTime> {

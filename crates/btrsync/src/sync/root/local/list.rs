@@ -16,8 +16,8 @@ pub(super) fn list(shared: &Shared) -> Result<Forest, RootError> {
     let failed = |source| RootError::List { path: shared.path.clone(), source };
     let id = kernel::info(&shared.dir).map_err(failed)?.id;
     let all = all(shared).map_err(failed)?;
-    let all: Vec<_> = all.iter().map(|vol| Subvolume::from_kernel(vol, &vol.path)).collect();
-    Ok(scoped::forest(&all, id, &shared.options))
+    let all = all.into_iter().map(Subvolume::from_kernel).collect();
+    Ok(scoped::forest(all, id, &shared.options))
 }
 
 /// All subvolumes of the filesystem; where the user may not know of all, and is content with that, those
@@ -57,8 +57,7 @@ fn reach(shared: &Shared, path: &Path) -> Result<Subvolume, RootError> {
         let failed = |source| RootError::Show { path: full.clone(), source };
         if kernel::is_subvolume(&dir).map_err(failed)? {
             let info = kernel::info(&dir).map_err(failed)?;
-            let vol = kernel::Subvolume { info, path: above.to_path_buf() };
-            return Ok(Subvolume::from_kernel(&vol, above));
+            return Ok(Subvolume::from_kernel(kernel::Subvolume { info, path: above.into() }));
         }
     }
     Err(RootError::NoSubvolume { path: shared.path.join(path) })
@@ -74,5 +73,7 @@ fn find(shared: &Shared, path: &Path) -> Result<Subvolume, RootError> {
     let prefix = kernel::path_of(&shared.dir, root).map_err(failed)?.unwrap_or_default();
     let found = kernel::find(&dir, id).map_err(failed)?;
     let vol = found.ok_or(RootError::Vanished { path: full.clone() })?;
-    Ok(Subvolume::from_kernel(&vol, vol.path.strip_prefix(&prefix).unwrap_or(&vol.path)))
+    let mut vol = Subvolume::from_kernel(vol);
+    vol.shorten(&prefix);
+    Ok(vol)
 }
