@@ -27,18 +27,24 @@ enum State {
 pub struct FrameReader<R> {
     buffer: Buffer<R>,
     state: State,
+    /// How far in the input commands were looked at before their turn.
+    peeked: u64,
 }
 
 impl<R: Read> FrameReader<R> {
     /// Creates a reader over an input that begins with a stream header; reads nothing yet.
     pub fn new(reader: R) -> Self {
-        Self { buffer: Buffer::new(reader), state: State::Outside { ended: false } }
+        Self::over(Buffer::new(reader))
     }
 
     /// Creates a reader that takes nothing from the input but the commands that it has returned, at the
     /// price of two reads for each: what follows END is left for whoever reads next.
     pub fn exact(reader: R) -> Self {
-        Self { buffer: Buffer::exact(reader), state: State::Outside { ended: false } }
+        Self::over(Buffer::exact(reader))
+    }
+
+    fn over(buffer: Buffer<R>) -> Self {
+        Self { buffer, state: State::Outside { ended: false }, peeked: 0 }
     }
 
     /// Returns the next command, or none where the input ends after an END command.
@@ -57,6 +63,29 @@ impl<R: Read> FrameReader<R> {
             State::Inside { version, after } => self.read_frame(version, after).map(Some),
             State::Outside { .. } => Ok(None),
         }
+    }
+
+    /// Returns a command that will be the next one later, out of those that were read ahead: each is returned here
+    /// once at most, in their order, and not once its turn has come.
+    ///
+    /// Nothing where no more are there, or none of the subvolume at hand; where something is wrong, that is said when
+    /// its turn comes.
+    pub fn peek_frame(&mut self) -> Option<Frame<'_>> {
+        let State::Inside { version, .. } = self.state else { return None };
+        let offset = self.peeked.max(self.buffer.offset());
+        let skipped = usize::try_from(offset - self.buffer.offset()).ok()?;
+        let bytes = self.buffer.unread().get(skipped..)?;
+        let header = CommandHeader::parse(bytes.first_chunk()?);
+        let length = usize::try_from(header.length).ok()?;
+        let raw = bytes.get(..COMMAND_HEADER_LEN.checked_add(length)?)?;
+        let kind = CommandKind::from_number(header.code.0)?;
+        let is_within = !kind.names_subvolume() && kind != CommandKind::End;
+        let is_right = length <= version.max_payload() && kind.since() <= version;
+        if !is_within || !is_right || header.checksum(&raw[COMMAND_HEADER_LEN..]) != header.crc {
+            return None;
+        }
+        self.peeked = offset + raw.len() as u64;
+        Some(Frame { offset, version, kind, first: false, raw })
     }
 
     /// Reads a stream header; false where the input ended properly instead.

@@ -73,8 +73,12 @@ impl Applier {
         Self { fetch, ..self }
     }
 
-    pub(super) fn fetches(&self) -> bool {
-        self.fetch.is_some()
+    pub(super) fn fetch(&self) -> Option<&Fetch> {
+        self.fetch.as_ref()
+    }
+
+    pub(super) fn fetch_mut(&mut self) -> Option<&mut Fetch> {
+        self.fetch.as_mut()
     }
 
     /// Counts bytes that are not fetched, or come twice where the number is negative.
@@ -119,7 +123,7 @@ impl Applier {
                 Ok(())
             }
             None if self.fetch.is_some() && frame.kind() == CommandKind::UpdateExtent => {
-                self.fetch(command)
+                self.copy(command)
             }
             None if path_of(command).is_empty() => self.change_root(command, sources),
             None => self.change(command, sources),
@@ -233,7 +237,7 @@ impl Applier {
     }
 
     /// Fetches the data that a command tells of.
-    fn fetch(&mut self, command: &Command<'_>) -> Applied<()> {
+    fn copy(&mut self, command: &Command<'_>) -> Applied<()> {
         let (Some(fetch), Command::UpdateExtent { path, offset, size }) =
             (&mut self.fetch, *command)
         else {

@@ -47,6 +47,18 @@ impl<'d> Current<'d> {
         Self { applier, stage, origin, checkpoints, taken, applied, saved: 0, saved_at, resumed: 0 }
     }
 
+    /// Whether it is of use to see more of the commands whose turn will come.
+    pub(super) fn looks_ahead(&self) -> bool {
+        self.applier.fetch().is_some_and(Fetch::looks_ahead)
+    }
+
+    /// Takes notice of a command whose turn will come. What is wrong with it is told then.
+    pub(super) fn see(&mut self, frame: &Frame<'_>) {
+        if let (Some(fetch), Ok(command)) = (self.applier.fetch_mut(), Command::decode(frame)) {
+            fetch.see(&command);
+        }
+    }
+
     /// Applies the next command.
     pub(super) fn apply(
         &mut self,
@@ -55,7 +67,7 @@ impl<'d> Current<'d> {
         sources: &mut Sources<'_>,
     ) -> Result<(), ReceiveError> {
         let applied = match *command {
-            Command::UpdateExtent { path, offset, size } if self.applier.fetches() => {
+            Command::UpdateExtent { path, offset, size } if self.applier.fetch().is_some() => {
                 self.taken.add_whole(frame, command);
                 self.applier.count(left_out(frame, command).saturating_sub_unsigned(size));
                 self.fetch(frame, Extent { path, offset, size }, sources)

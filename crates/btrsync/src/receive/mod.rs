@@ -101,8 +101,9 @@ pub(crate) fn receive_flow(
     options: ReceiveOptions,
 ) -> Result<Vec<Received>, ReceiveError> {
     let (originals, beside) = (flow.take_originals(), flow.beside());
-    let fetch = |original: Option<_>| original.map(|from| Fetch::new(from, beside.clone()));
-    let fetches = originals.into_iter().map(fetch).collect();
+    let fetch =
+        |original: Option<_>| original.map(|from| Fetch::new(from, beside.clone())).transpose();
+    let fetches = originals.into_iter().map(fetch).collect::<Result<_, _>>()?;
     run(flow, into, meta, options, &mut Unwatched, fetches, false).map(|(received, _)| received)
 }
 
@@ -147,7 +148,10 @@ fn run<'a>(
             false => FrameReader::new(input),
         };
         let mut receiver = Receiver::new(into, meta, options, watch, rehearsal).fetching(fetches);
-        while let Some(frame) = frames.next_frame().inspect_err(|_| receiver.pause())? {
+        loop {
+            receiver.look_ahead(&mut frames);
+            let next = frames.next_frame().inspect_err(|_| receiver.pause())?;
+            let Some(frame) = next else { break };
             if receiver.take(&frame)? {
                 break;
             }

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
+use std::io::Read;
 
-use btrsync_stream::{Command, CommandKind, Frame};
+use btrsync_stream::{Command, CommandKind, Frame, FrameReader};
 
 use super::Rehearsed;
 use super::apply::{Applier, times_of};
@@ -100,6 +101,16 @@ impl<'d, 'a> Receiver<'d, 'a> {
             }
         }
         Ok(false)
+    }
+
+    /// Looks at commands that have come and whose turn will come, where that is of use.
+    pub(super) fn look_ahead<R: Read>(&mut self, frames: &mut FrameReader<R>) {
+        let Some(current) = &mut self.current else { return };
+        while current.looks_ahead()
+            && let Some(frame) = frames.peek_frame()
+        {
+            current.see(&frame);
+        }
     }
 
     /// Whether an interrupted run, or an attempt of this one, has received the next subvolume: it comes

@@ -7,20 +7,23 @@
 //! that it has made last: in a full stream all data of a file follows its creation, before the next
 //! file is made. What cannot be found is an error, and the stream is made again with its data.
 
+mod ahead;
+mod files;
+
 use std::ffi::OsStr;
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use btrsync_kernel as kernel;
 use btrsync_stream::Command;
-use rustix::fs::{FileType, OFlags, SeekFrom, seek, sendfile};
+use rustix::fs::{SeekFrom, seek, sendfile};
 use rustix::io::Errno;
 
+use self::ahead::Ahead;
+use self::files::Files;
 use super::apply_error::{Applied, ApplyError, Told};
-use super::confine;
 use super::error::ReceiveError;
 use super::prefix::Prefix;
 use crate::flow::Beside;
@@ -44,6 +47,11 @@ impl Original {
             source,
         })?;
         Ok(Self { dir, path, info })
+    }
+
+    fn dir(&self) -> Result<File, ReceiveError> {
+        let failed = |source| ReceiveError::Io { what: "open", path: self.path.clone(), source };
+        self.dir.try_clone().map_err(failed)
     }
 
     /// The beginning of a stream of this subvolume in its present state. The stream says nothing of the
@@ -77,13 +85,13 @@ impl Original {
 #[derive(Debug)]
 pub(super) struct Fetch {
     original: Original,
+    files: Files,
     beside: Beside,
     /// The inode number of the file that was made last.
     inode: u64,
-    /// The directory that was read from last.
-    above: Option<(Box<[u8]>, OwnedFd)>,
     /// The file that was read from last.
     file: Option<(u64, File)>,
+    ahead: Ahead,
 }
 
 /// Where a file has data.
@@ -95,19 +103,28 @@ pub(super) struct Extent<'a> {
 }
 
 impl Fetch {
-    pub(super) fn new(original: Original, beside: Beside) -> Self {
-        Self { original, beside, inode: 0, above: None, file: None }
+    pub(super) fn new(original: Original, beside: Beside) -> Result<Self, ReceiveError> {
+        let files = Files::new(original.dir()?);
+        Ok(Self { original, files, beside, inode: 0, file: None, ahead: Ahead::default() })
     }
 
     /// The root directory of what is fetched from.
     pub(super) fn dir(&self) -> Result<File, ReceiveError> {
-        let Original { dir, path, .. } = &self.original;
-        let failed = |source| ReceiveError::Io { what: "open", path: path.clone(), source };
-        dir.try_clone().map_err(failed)
+        self.original.dir()
     }
 
     pub(super) fn prefix(&self) -> Prefix {
         self.original.prefix()
+    }
+
+    /// Whether it is of use to see more of the commands whose turn will come.
+    pub(super) fn looks_ahead(&self) -> bool {
+        self.ahead.wants_more()
+    }
+
+    /// Takes notice of a command whose turn will come.
+    pub(super) fn see(&mut self, command: &Command<'_>) {
+        self.ahead.see(command, &mut self.files);
     }
 
     /// Takes notice of a command, which may make a file.
@@ -125,7 +142,11 @@ impl Fetch {
     /// Copies data into an open file.
     pub(super) fn copy(&mut self, to: &File, extent: Extent<'_>) -> Applied<()> {
         if self.file.as_ref().is_none_or(|(inode, _)| *inode != self.inode) {
-            self.file = Some((self.inode, self.open(extent.path)?));
+            let file = match self.ahead.take(self.inode) {
+                Some(file) => file,
+                None => self.files.open(extent.path, self.inode)?,
+            };
+            self.file = Some((self.inode, file));
         }
         let Some((_, from)) = &self.file else { return Err(ApplyError::NoData) };
         seek(to, SeekFrom::Start(extent.offset)).told("write")?;
@@ -140,36 +161,6 @@ impl Fetch {
             self.beside.pass(copied).map_err(|_| ApplyError::Cancelled)?;
         }
         Ok(())
-    }
-
-    /// Opens the file that was made last.
-    fn open(&mut self, path: &[u8]) -> Applied<File> {
-        if let Some(file) = self.open_at(path)? {
-            return Ok(file);
-        }
-        let known =
-            kernel::inode_path(&self.original.dir, self.inode)?.ok_or(ApplyError::NoData)?;
-        self.open_at(known.as_os_str().as_bytes())?.ok_or(ApplyError::NoData)
-    }
-
-    /// Opens what is at a path of the original, if it is the file that was made last.
-    fn open_at(&mut self, path: &[u8]) -> Applied<Option<File>> {
-        confine::check(path)?;
-        let (above, name) = confine::split(path)?;
-        if self.above.as_ref().is_none_or(|(known, _)| **known != *above) {
-            let Ok(opened) = confine::directory(self.original.dir.as_fd(), above) else {
-                return Ok(None);
-            };
-            self.above = Some((above.into(), opened));
-        }
-        let Some((_, above)) = &self.above else { return Ok(None) };
-        let Ok(file) = confine::beneath(above.as_fd(), name, OFlags::RDONLY | OFlags::NONBLOCK)
-        else {
-            return Ok(None);
-        };
-        let look = confine::look(&file).told("look at the source")?;
-        let is_it = look.inode == self.inode && look.kind == FileType::RegularFile;
-        Ok(is_it.then(|| File::from(file)))
     }
 
     /// Tells which of the two files a copy has failed at.
