@@ -2,7 +2,8 @@
 
 use std::os::fd::AsFd;
 
-use rustix::fs::{fstat, fstatfs};
+use rustix::fs::{fstat, fstatfs, syncfs};
+use rustix::io::retry_on_intr;
 use uuid::Uuid;
 
 use crate::error::{Error, Operation, Result};
@@ -73,12 +74,17 @@ pub fn is_subvolume(fd: impl AsFd) -> Result<bool> {
     Ok(stat.st_ino == ROOT_INODE && is_btrfs(fd)?)
 }
 
-/// Writes everything of the filesystem that `fd` is on to its devices and commits
-/// (`BTRFS_IOC_SYNC`). Needs no rights.
+/// Writes everything of the filesystem that `fd` is on to its devices and commits (`syncfs`). Needs no
+/// rights.
+///
+/// `BTRFS_IOC_SYNC` does the same and succeeds where data could not be written: its extents are then
+/// dropped, and the files are empty.
 ///
 /// # Errors
 ///
-/// [`Error::Call`] where the commit fails, for example with `EIO` or `EROFS`.
+/// [`Error::Call`] where the commit fails, for example with `EIO` or `EROFS`, or where data of any file of the
+/// filesystem could not be written since `fd` was opened; that is told once.
 pub fn sync(fd: impl AsFd) -> Result<()> {
-    ioctl::sync(fd).map_err(|e| Error::call(Operation("BTRFS_IOC_SYNC"), e))
+    let synced = retry_on_intr(|| syncfs(&fd));
+    synced.map_err(|e| Error::call(Operation("syncfs"), e))
 }

@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use linux_raw_sys::general::fsxattr;
 use linux_raw_sys::{btrfs as raw, ioctl as op};
 use rustix::io;
-use rustix::ioctl::{Ioctl, IoctlOutput, NoArg, Opcode, ioctl, opcode};
+use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
 
 use crate::error::{Error, Operation, Result};
 
@@ -113,7 +113,7 @@ unsafe impl<R: Request> Ioctl for Call<'_, R> {
 
 /// Calls a request; the kernel reads `args` and may write its answer into them.
 pub(crate) fn call<R: Request>(fd: impl AsFd, args: &mut R::Args) -> Result<()> {
-    retry(|| once::<R>(&fd, args)).map_err(|e| Error::call(R::OPERATION, e))
+    io::retry_on_intr(|| once::<R>(&fd, args)).map_err(|e| Error::call(R::OPERATION, e))
 }
 
 /// Calls a request that must not be repeated when a signal has ended it half-way.
@@ -124,12 +124,6 @@ pub(crate) fn call_once<R: Request>(fd: impl AsFd, args: &mut R::Args) -> Result
 fn once<R: Request>(fd: impl AsFd, args: &mut R::Args) -> io::Result<()> {
     // SAFETY: `Call` keeps the promises of `Ioctl` for every `Request`.
     unsafe { ioctl(fd, Call::<R>(args)) }
-}
-
-/// Commits the running transaction of the filesystem that `fd` is on.
-pub(crate) fn sync(fd: impl AsFd) -> io::Result<()> {
-    // SAFETY: BTRFS_IOC_SYNC takes no argument.
-    retry(|| unsafe { ioctl(&fd, NoArg::<{ op::BTRFS_IOC_SYNC }>::new()) })
 }
 
 /// What stands before the items of a tree search.
@@ -162,7 +156,7 @@ impl TreeSearch {
         unsafe { head.write_unaligned(SearchHead { key, buf_size }) };
         // SAFETY: the structure of this request begins with the head, and the kernel writes into it
         // and into the `buf_size` bytes after it, all inside the area.
-        retry(|| unsafe { ioctl(&fd, SearchCall(head)) })?;
+        io::retry_on_intr(|| unsafe { ioctl(&fd, SearchCall(head)) })?;
         // SAFETY: the head is still there, and any bytes are a value of it.
         let found = unsafe { head.read_unaligned() }.key.nr_items;
         Ok((found, &self.0[Self::HEAD..]))
@@ -187,14 +181,5 @@ unsafe impl Ioctl for SearchCall {
 
     unsafe fn output_from_ptr(_: IoctlOutput, _: *mut c_void) -> io::Result<()> {
         Ok(())
-    }
-}
-
-fn retry(mut call: impl FnMut() -> io::Result<()>) -> io::Result<()> {
-    loop {
-        match call() {
-            Err(io::Errno::INTR) => {}
-            other => return other,
-        }
     }
 }

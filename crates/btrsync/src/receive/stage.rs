@@ -110,16 +110,17 @@ impl<'a> Stage<'a> {
     }
 
     /// Makes a checkpoint of the subvolume, which is durable when this returns, and deletes the one
-    /// before. For want of space it makes none: then the next one may succeed.
+    /// before. For want of space it makes none: then the next one may succeed. The data is on disk before
+    /// there is a record of it, for a snapshot does not tell of what could not be written.
     pub(super) fn save(
         &mut self,
         dir: &File,
         checkpoint: &Checkpoint,
     ) -> Result<bool, ReceiveError> {
         let at = temporary::name(checkpoint.origin.identity.uuid, Unfinished::Checkpoint);
-        let noted =
-            checkpoint.note(dir).map_err(|e| io("note a checkpoint in", self.staging_path(), e));
-        let made = noted.and_then(|()| {
+        let note =
+            || checkpoint.note(dir).map_err(|e| io("note a checkpoint in", self.staging_path(), e));
+        let made = self.write_out(dir).and_then(|()| note()).and_then(|()| {
             let made = kernel::snapshot(dir, &self.into.file, &at, true);
             made.map_err(|e| self.kernel("make a checkpoint of", e))
         });
@@ -205,11 +206,16 @@ impl<'a> Stage<'a> {
             let forgotten = checkpoint::forget(dir);
             forgotten.map_err(|e| io("remove the checkpoint from", self.staging_path(), e))?;
         }
-        kernel::sync(dir).map_err(|e| self.kernel("write to disk", e))?;
+        self.write_out(dir)?;
         if let Some(times) = times {
             futimens(dir, times).map_err(|e| io("set the times of", self.staging_path(), e))?;
         }
         Ok(())
+    }
+
+    /// Puts on disk what was received. `dir` was opened before, so any failure to write since then is told.
+    fn write_out(&self, dir: &File) -> Result<(), ReceiveError> {
+        kernel::sync(dir).map_err(|e| self.kernel("write to disk", e))
     }
 
     /// Gives the subvolume its name, and returns that when it is durable.

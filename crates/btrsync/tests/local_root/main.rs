@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panic")]
 
 mod compressed;
+mod failing;
 mod fetched;
 mod hostile;
 mod lock;

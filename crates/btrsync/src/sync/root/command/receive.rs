@@ -24,6 +24,9 @@ use crate::receive::{Begin, Identity, ReceiveError, Received, StreamMeta, stagin
 use crate::{Cancel, Flow};
 
 /// Receives one stream into `$1`, under the staging name `$2`, and gives it the name `$3` when told to.
+///
+/// `btrfs filesystem sync` succeeds where data could not be written; `sync -f` says so, where it is known and
+/// allowed.
 const RECEIVE: &str = r#"
 p=$1/$2; f=$1/$3
 if t -e "$f" || t -L "$f"; then printf 'taken\0'; exit 1; fi
@@ -31,6 +34,7 @@ printf 'free\0'
 clean() { $S btrfs subvolume delete "$p" >/dev/null 2>&1; }
 trap clean EXIT; trap 'exit 1' HUP INT TERM
 r btrfs receive -e "$1" >&2
+e=$(LC_ALL=C sync -f "$1" 2>&1) || case $e in *'error syncing'*) printf '%s\n' "$e" >&2; exit 1;; esac
 r btrfs filesystem sync "$1" >&2
 r btrfs subvolume show "$p"; printf '\0'
 IFS= read -r answer; test "$answer" = publish || exit 1
