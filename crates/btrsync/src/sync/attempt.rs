@@ -7,14 +7,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
+use tokio::sync::oneshot;
 
+use super::ahead::Ahead;
 use super::job::{Done, Job};
+use super::plan::Step;
 use super::root::{Completion, RootError, SendRequest, StreamMeta};
 use super::transfer::Transfer;
 use crate::btrfs::Subvolume;
 use crate::flow::waits::Waits;
 use crate::receive::{Partial, Prefix};
-use crate::{Cancel, Counter};
+use crate::{Cancel, Counter, Flow};
+
+/// A send that is under way.
+type Sent = (Flow, Completion<()>);
 
 /// What is to be attempted.
 pub(super) struct Attempt<'a> {
@@ -31,6 +37,8 @@ pub(super) struct Attempt<'a> {
 
 /// Both ends under way.
 struct Started {
+    /// Tells that the sender is done.
+    sent: oneshot::Receiver<()>,
     counter: Counter,
     /// What connections have carried.
     wire: Counter,
@@ -49,13 +57,12 @@ impl Attempt<'_> {
         &self,
         aside: impl Fn(Counter) -> A,
     ) -> Result<Done, Vec<RootError>> {
-        let cancel = self.job.cancel.child();
-        let failed = |source| vec![RootError::System { what: "start a transfer", source }];
-        let cancel = cancel.map_err(failed)?;
+        let (cancel, begun) = self.begin().map_err(|error| vec![error])?;
         let _guard = Guard(&cancel);
-        let started = self.start(&cancel).await.map_err(|error| vec![error])?;
-        let Started { counter, wire, waits, ends, resumed, left_out, repeated } = started;
-        let aside = join(aside(counter.behind(repeated)), self.tell_waits(waits));
+        let started = self.start(&cancel, begun).await.map_err(|error| vec![error])?;
+        let Started { sent, counter, wire, waits, ends, resumed, left_out, repeated } = started;
+        let told = join(aside(counter.behind(repeated)), self.tell_waits(waits));
+        let aside = join(told, self.look_ahead(sent));
         let errors = beside(gather(&cancel, ends), aside).await;
         if !errors.is_empty() {
             return Err(errors);
@@ -67,24 +74,59 @@ impl Attempt<'_> {
         Ok(Done { bytes, resumed, wire, elapsed: Duration::ZERO })
     }
 
-    async fn start(&self, cancel: &Cancel) -> Result<Started, RootError> {
-        let Job { step, src, dst, .. } = *self.job;
-        let there = self.there().await?;
-        let remote = src.is_remote() || dst.is_remote();
-        let here = src.is_here() && dst.is_here();
-        let request = SendRequest {
+    /// Takes the send that was begun for this attempt, if there is one, and the switch that ends it.
+    fn begin(&self) -> Result<(Cancel, Option<Sent>), RootError> {
+        let begun = self.transfer.ahead().take(self.job).filter(|_| !self.anew);
+        if let Some(Ahead { cancel, flow, sent, .. }) = begun {
+            return Ok((cancel, Some((flow, sent))));
+        }
+        let cancel = self.job.cancel.child();
+        let failed = |source| RootError::System { what: "start a transfer", source };
+        cancel.map(|cancel| (cancel, None)).map_err(failed)
+    }
+
+    fn request<'r>(&'r self, step: &'r Step, cancel: &'r Cancel) -> SendRequest<'r> {
+        let Job { src, dst, .. } = *self.job;
+        SendRequest {
             vols: &step.vols,
             parent: step.parent.as_ref(),
-            clones: self.clones(),
-            skip: if remote { &there } else { &[] },
+            clones: self.clones(step),
+            skip: &[],
             form: src.sends().min(dst.takes()),
-            at_hand: self.fetching && here,
+            at_hand: self.fetching && self.is_here(),
             cancel,
+        }
+    }
+
+    /// Whether this process itself has both ends.
+    fn is_here(&self) -> bool {
+        self.job.src.is_here() && self.job.dst.is_here()
+    }
+
+    /// Begins the next send when that of this attempt is done. What fails is tried again by the transfer
+    /// that needs it.
+    async fn look_ahead(&self, sent: oneshot::Receiver<()>) {
+        let Some(next) = self.job.next.filter(|_| self.is_here()) else { return };
+        let (Ok(()), Ok(cancel)) = (sent.await, self.job.cancel.child()) else { return };
+        let first = Attempt { anew: false, cloning: true, fetching: true, ..*self };
+        if let Ok(begun) = self.job.src.send(first.request(next, &cancel)).await {
+            self.transfer.ahead().put(Ahead::new((next, self.job.src), cancel, begun));
+        }
+    }
+
+    async fn start(&self, cancel: &Cancel, begun: Option<Sent>) -> Result<Started, RootError> {
+        let Job { step, src, dst, .. } = *self.job;
+        let there = self.there().await?;
+        let here = self.is_here();
+        let skip: &[_] = if src.is_remote() || dst.is_remote() { &there } else { &[] };
+        let request = SendRequest { skip, ..self.request(step, cancel) };
+        let (flow, sent) = match begun {
+            Some(begun) => begun,
+            None => src.send(request).await?,
         };
-        let (flow, sent) = src.send(request).await?;
         let meta = StreamMeta {
             uuids: step.vols.iter().map(Subvolume::stream_uuid).collect(),
-            sources: step.parent.iter().chain(self.clones()).cloned().collect(),
+            sources: step.parent.iter().chain(self.clones(step)).cloned().collect(),
             skipped: flow.skipped().to_vec(),
             anew: self.anew,
         };
@@ -101,8 +143,15 @@ impl Attempt<'_> {
             noted.store(resumed, Ordering::Relaxed);
             Ok(())
         });
-        let ends = vec![sent, received];
-        Ok(Started { counter, wire, waits, ends, resumed, left_out, repeated })
+        let (tell, told) = oneshot::channel();
+        let sent: Completion<()> = Box::pin(async move {
+            sent.await?;
+            // Nobody listens where nothing comes next.
+            let _ = tell.send(());
+            Ok(())
+        });
+        let (ends, sent) = (vec![sent, received], told);
+        Ok(Started { sent, counter, wire, waits, ends, resumed, left_out, repeated })
     }
 
     /// Tells whenever the sender waits for its source.
@@ -113,8 +162,8 @@ impl Attempt<'_> {
         }
     }
 
-    fn clones(&self) -> &[Subvolume] {
-        if self.cloning { &self.job.step.clones } else { &[] }
+    fn clones<'s>(&self, step: &'s Step) -> &'s [Subvolume] {
+        if self.cloning { &step.clones } else { &[] }
     }
 
     /// What the destination has of each stream.

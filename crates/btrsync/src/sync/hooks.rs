@@ -106,6 +106,11 @@ impl Hooks {
         }
     }
 
+    /// Whether a run may be stopped between two transfers.
+    pub(crate) fn may_stop(&self) -> bool {
+        self.stop.is_some()
+    }
+
     pub(crate) fn call_stop(&self, vols: &[Subvolume]) -> bool {
         self.stop.as_ref().is_some_and(|hook| hook(vols))
     }

@@ -17,6 +17,8 @@ pub struct Job<'a> {
     pub dst: &'a dyn BtrfsRoot,
     /// The switch that ends the run.
     pub cancel: &'a Cancel,
+    /// What is transferred next between the two, if that is certain: it may be prepared.
+    pub next: Option<&'a Step>,
 }
 
 /// What a finished transfer amounts to.

@@ -1,5 +1,6 @@
 //! Synchronises subvolumes from one root to another.
 
+mod ahead;
 mod attempt;
 mod clones;
 mod estimate;

@@ -164,9 +164,12 @@ impl BtrSync {
         match options.cancel.clone().map_or_else(Cancel::new, Ok) {
             Ok(cancel) => {
                 let parallel = options.parallel.map(|wanted| self.at_once(wanted));
-                for group in &plan.groups {
+                // Where somebody may stop the run, or several run at once, it is open what comes next.
+                let certain = parallel.is_none() && !hooks.may_stop();
+                for (at, group) in plan.groups.iter().enumerate() {
                     let context = Context { sync: self, trans, cancel: &cancel, hooks: &hooks };
-                    run.group(group, &context, parallel).await;
+                    let later = certain.then(|| &plan.groups[at + 1..]);
+                    run.group(group, later, &context, parallel).await;
                 }
                 run.outcome.cancelled = cancel.is_cancelled();
             }
@@ -189,9 +192,13 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    async fn transfer<'a>(&self, step: &'a Step) -> (&'a Step, Result<Done, Cancelled>) {
+    async fn transfer<'a>(
+        &self,
+        step: &'a Step,
+        next: Option<&Step>,
+    ) -> (&'a Step, Result<Done, Cancelled>) {
         let (src, dst) = (self.sync.src.as_ref(), self.sync.dst.as_ref());
-        (step, self.trans.transf(&Job { step, src, dst, cancel: self.cancel }).await)
+        (step, self.trans.transf(&Job { step, src, dst, cancel: self.cancel, next }).await)
     }
 }
 
@@ -201,10 +208,12 @@ struct Run {
 }
 
 impl Run {
-    /// Runs the transfers of a group, as many at once as allowed.
+    /// Runs the transfers of a group, as many at once as allowed; `later` are the groups that follow, where
+    /// it is certain that their transfers do.
     async fn group(
         &mut self,
         group: &[Step],
+        later: Option<&[Vec<Step>]>,
         context: &Context<'_>,
         parallel: Option<NonZeroUsize>,
     ) {
@@ -217,7 +226,9 @@ impl Run {
         loop {
             while running.len() < at_once && !self.is_over(context, parallel) {
                 let Some(step) = waiting.next() else { break };
-                running.push(context.transfer(step));
+                let next =
+                    later.and_then(|later| waiting.clone().chain(later.iter().flatten()).next());
+                running.push(context.transfer(step, next));
             }
             let Some((step, result)) = running.next().await else { return };
             self.note(step, result, context);

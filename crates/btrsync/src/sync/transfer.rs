@@ -12,6 +12,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use tracing::Instrument;
 
+use super::ahead::Slot;
 use super::attempt::{Attempt, gather};
 use super::job::{Done, Job};
 use super::observer::{Observer, Quiet};
@@ -57,6 +58,7 @@ pub struct Transfer {
     buffer: Option<usize>,
     limit: Option<Limit>,
     observer: Arc<dyn Observer>,
+    ahead: Slot,
 }
 
 impl Transfer {
@@ -73,6 +75,7 @@ impl Transfer {
             buffer: None,
             limit: None,
             observer: Arc::new(Quiet),
+            ahead: Slot::default(),
         }
     }
 
@@ -115,6 +118,10 @@ impl Transfer {
     /// Returns the path that a volume gets, relative to the destination's root.
     pub fn target(&self, vol: &Subvolume) -> PathBuf {
         self.directory(vol).join(&vol.name)
+    }
+
+    pub(super) fn ahead(&self) -> &Slot {
+        &self.ahead
     }
 
     pub(super) fn told(&self) -> &dyn Observer {
@@ -211,6 +218,7 @@ impl Transfer {
                 break errors;
             }
         };
+        self.ahead.clear();
         self.tell_causes(job, &errors);
         Err(Cancelled)
     }

@@ -54,6 +54,8 @@ pub(crate) struct Recorder {
     faults: Vec<(&'static str, Fault)>,
     /// How long each receive takes, for a number of bytes.
     pause: Duration,
+    /// Whether it claims to be of this process.
+    here: bool,
     running: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
 }
@@ -66,6 +68,7 @@ impl Recorder {
             log: log.clone(),
             faults: Vec::new(),
             pause: Duration::ZERO,
+            here: false,
             running: Arc::default(),
             most: Arc::default(),
         }
@@ -89,6 +92,11 @@ impl Recorder {
 
     pub(crate) fn slow(mut self, pause: Duration) -> Self {
         self.pause = pause;
+        self
+    }
+
+    pub(crate) fn here(mut self) -> Self {
+        self.here = true;
         self
     }
 
@@ -166,6 +174,10 @@ impl BtrfsRoot for Recorder {
         Ok(())
     }
 
+    fn is_here(&self) -> bool {
+        self.here
+    }
+
     /// The stream is the names; the receiving double reads from it what to call itself.
     async fn send(&self, request: SendRequest<'_>) -> Result<(Flow, Completion<()>), RootError> {
         let names = names(request.vols);
@@ -173,7 +185,9 @@ impl BtrfsRoot for Recorder {
         self.fails(&names, Fault::Send)?;
         let (writer, flow) = Flow::pipe(request.cancel).unwrap();
         let broken = self.fails(&names, Fault::Sending);
+        let unsent = Unsent(Some(self.log.clone()), names.clone());
         let sent = async move {
+            unsent.wanted();
             std::fs::File::from(writer).write_all(names.as_bytes()).unwrap();
             broken
         };
@@ -199,6 +213,21 @@ impl BtrfsRoot for Recorder {
             fails(&faults, &names, Fault::Receiving).map(|()| Vec::new())
         };
         Ok(Box::pin(received))
+    }
+}
+
+/// Notes a send that was begun for nothing.
+struct Unsent(Option<Log>, String);
+
+impl Unsent {
+    fn wanted(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|log| log.add(format!("unsent {}", self.1)));
     }
 }
 

@@ -1,6 +1,7 @@
 //! One test for each row of `docs/library.md`, named after it, and some for what has no row.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panic")]
 
+mod ahead;
 mod doubles;
 mod instance;
 mod names;

@@ -88,7 +88,7 @@ impl OneJob {
 
     pub(crate) fn job(&self) -> Job<'_> {
         let (src, dst): (&dyn BtrfsRoot, &dyn BtrfsRoot) = (&self.src, &self.dst);
-        Job { step: &self.step, src, dst, cancel: &self.cancel }
+        Job { step: &self.step, src, dst, cancel: &self.cancel, next: None }
     }
 
     /// A transfer whose observer writes into the same log.
