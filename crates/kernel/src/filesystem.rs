@@ -74,16 +74,25 @@ pub fn is_subvolume(fd: impl AsFd) -> Result<bool> {
     Ok(stat.st_ino == ROOT_INODE && is_btrfs(fd)?)
 }
 
-/// Writes everything of the filesystem that `fd` is on to its devices and commits (`syncfs`). Needs no
-/// rights.
+/// Writes everything of the filesystem that `fd` is on to its devices and commits (`BTRFS_IOC_SYNC`). Needs
+/// no rights.
 ///
-/// `BTRFS_IOC_SYNC` does the same and succeeds where data could not be written: its extents are then
-/// dropped, and the files are empty.
+/// It succeeds where data could not be written: its extents are then dropped, and the files are empty.
+/// [`sync`] tells of that.
 ///
 /// # Errors
 ///
-/// [`Error::Call`] where the commit fails, for example with `EIO` or `EROFS`, or where data of any file of the
-/// filesystem could not be written since `fd` was opened; that is told once.
+/// [`Error::Call`] where the commit fails, for example with `EIO` or `EROFS`.
+pub fn commit(fd: impl AsFd) -> Result<()> {
+    ioctl::commit(fd).map_err(|e| Error::call(Operation("BTRFS_IOC_SYNC"), e))
+}
+
+/// As [`commit`], and fails where data could not be written (`syncfs`).
+///
+/// # Errors
+///
+/// [`Error::Call`], as [`commit`]; also where data of any file of the filesystem could not be written since `fd`
+/// was opened, or before and nobody was told. It is told once.
 pub fn sync(fd: impl AsFd) -> Result<()> {
     let synced = retry_on_intr(|| syncfs(&fd));
     synced.map_err(|e| Error::call(Operation("syncfs"), e))

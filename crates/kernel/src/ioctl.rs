@@ -5,12 +5,12 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use linux_raw_sys::general::fsxattr;
 use linux_raw_sys::{btrfs as raw, ioctl as op};
 use rustix::io;
-use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
+use rustix::ioctl::{Ioctl, IoctlOutput, NoArg, Opcode, ioctl, opcode};
 
 use crate::error::{Error, Operation, Result};
 
@@ -73,6 +73,28 @@ pub(crate) struct VerityArgs {
     pub(crate) reserved2: [u64; 11],
 }
 
+pub(crate) struct Fiemap;
+
+// SAFETY: the pairing is that of linux/fiemap.h. Nobody outside of this module can ask for extents, which
+// the kernel would write behind the structure; it holds integers, so all zeroes is a value of it.
+unsafe impl Request for Fiemap {
+    type Args = FiemapArgs;
+    const OPCODE: Opcode = op::FS_IOC_FIEMAP;
+    const OPERATION: Operation = Operation("FS_IOC_FIEMAP");
+}
+
+/// `struct fiemap` without room for extents.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FiemapArgs {
+    pub(crate) start: u64,
+    pub(crate) length: u64,
+    pub(crate) flags: u32,
+    mapped_extents: u32,
+    extent_count: u32,
+    reserved: u32,
+}
+
 pub(crate) struct EncodedWrite;
 
 // SAFETY: the pairing is that of linux/btrfs.h; the structure holds integers and a pointer that the
@@ -124,6 +146,25 @@ pub(crate) fn call_once<R: Request>(fd: impl AsFd, args: &mut R::Args) -> Result
 fn once<R: Request>(fd: impl AsFd, args: &mut R::Args) -> io::Result<()> {
     // SAFETY: `Call` keeps the promises of `Ioctl` for every `Request`.
     unsafe { ioctl(fd, Call::<R>(args)) }
+}
+
+/// Commits the running transaction of the filesystem that `fd` is on.
+pub(crate) fn commit(fd: impl AsFd) -> io::Result<()> {
+    // SAFETY: BTRFS_IOC_SYNC takes no argument.
+    io::retry_on_intr(|| unsafe { ioctl(&fd, NoArg::<{ op::BTRFS_IOC_SYNC }>::new()) })
+}
+
+/// Begins to write what a file holds in memory alone, and does not wait for it (`sync_file_range`, which is
+/// not in rustix).
+pub(crate) fn begin_writing(fd: impl AsFd) -> io::Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: the descriptor is open during the call, and the rest are numbers.
+    match unsafe { libc::sync_file_range(fd, 0, 0, libc::SYNC_FILE_RANGE_WRITE) } {
+        0 => Ok(()),
+        _ => {
+            Err(io::Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(io::Errno::IO))
+        }
+    }
 }
 
 /// What stands before the items of a tree search.

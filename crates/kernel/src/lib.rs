@@ -36,10 +36,13 @@ mod subvolume;
 mod uuid_tree;
 
 pub use change::{Received, create, delete, is_read_only, set_read_only, set_received, snapshot};
-pub use data::{Encoded, Verity, clone_range, enable_verity, encoded_write};
+pub use data::{
+    Encoded, Verity, begin_write_out, clone_range, enable_verity, encoded_write, write_out,
+    writes_out,
+};
 pub use error::{Error, Operation, Result};
 pub use extents::{FileData, file_data};
-pub use filesystem::{FsInfo, fs_info, is_btrfs, is_subvolume, sync};
+pub use filesystem::{FsInfo, commit, fs_info, is_btrfs, is_subvolume, sync};
 pub use info::info;
 pub use inode::{InodeTime, InodeTimes, root_times};
 pub use list::{directory_path, find, inode_path, list, path_of, waiting_for_cleaner};

@@ -174,13 +174,13 @@ impl<'d> Current<'d> {
     ) -> Result<(Received, Option<Rehearsed<'d>>), ReceiveError> {
         let Self { applier, mut stage, origin: Origin { identity, .. }, resumed, .. } = self;
         let received = |name| Received { name, uuid: identity.uuid, resumed };
-        let (tree, times) = applier.finish().inspect_err(|error| stage.fail(error))?;
-        let root = &tree.root().file;
+        let (mut tree, times) = applier.finish().inspect_err(|error| stage.fail(error))?;
         if rehearsal {
-            stage.freeze(root, times.as_ref())?;
+            stage.freeze(&mut tree, times.as_ref())?;
+            let root = &tree.root().file;
             return Ok((received(OsString::new()), Some(Rehearsed::new(root, stage)?)));
         }
-        let sealed = stage.seal(root, identity, times.as_ref());
+        let sealed = stage.seal(&mut tree, identity, times.as_ref());
         let named = sealed.and_then(|()| stage.publish());
         named.map(|name| (received(name), None)).inspect_err(|error| stage.fail(error))
     }

@@ -117,6 +117,7 @@ pub(super) fn enable_verity(
     let kind = node.kind;
     drop(node);
     tree.close(path);
+    tree.written.give_up();
     kernel::enable_verity(file.as_fd(), verity)?;
     tree.hold(path, Node::found(file, kind, Access::Read));
     Ok(())

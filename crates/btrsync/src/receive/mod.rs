@@ -33,6 +33,7 @@ mod source;
 mod stage;
 mod tree;
 mod wall;
+mod written;
 
 use std::fs::File;
 use std::io::Read;

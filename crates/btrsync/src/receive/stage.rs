@@ -8,6 +8,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use btrsync_kernel as kernel;
 use rustix::fs::{AtFlags, RenameFlags, Timestamps, futimens, renameat_with, statat};
@@ -18,6 +19,7 @@ use super::Directory;
 use super::checkpoint::{self, Checkpoint};
 use super::error::ReceiveError;
 use super::kept::{self, Kept};
+use super::tree::Tree;
 use crate::temporary::{self, Unfinished};
 use crate::text::escaped;
 
@@ -137,6 +139,10 @@ impl<'a> Stage<'a> {
     /// Keeps what can be continued after a failure. What the stream itself is to blame for, or what
     /// was in the checkpoint, would fail again.
     pub(super) fn fail(&mut self, error: &ReceiveError) {
+        if error.raw_os_error().is_some() {
+            // The kernel tells once of data that it could not write: this run has failed, the next one has not.
+            let _ = kernel::sync(&self.into.file);
+        }
         if error.is_about_space() && self.left == Left::Nothing {
             self.left = Left::Checkpoint;
         }
@@ -160,11 +166,12 @@ impl<'a> Stage<'a> {
     /// complete. Nothing is written to it after that: any later change shows in its transaction ids.
     pub(super) fn seal(
         &self,
-        dir: &File,
+        tree: &mut Tree,
         identity: Identity,
         times: Option<&Timestamps>,
     ) -> Result<(), ReceiveError> {
-        self.settle(dir, times)?;
+        self.settle(tree, self.has_checkpoint(), times)?;
+        let dir = &tree.root().file;
         let Identity { uuid, ctransid: stransid } = identity;
         let received = kernel::Received { uuid, stransid, stime: kernel::Timestamp::default() };
         let mark = || kernel::set_received(dir, received).map(drop);
@@ -184,7 +191,7 @@ impl<'a> Stage<'a> {
         change: impl Fn() -> Result<T, ReceiveError>,
     ) -> Result<T, ReceiveError> {
         match change() {
-            Err(error) if error.is_about_space() && kernel::sync(&self.into.file).is_ok() => {
+            Err(error) if error.is_about_space() && kernel::commit(&self.into.file).is_ok() => {
                 change()
             }
             other => other,
@@ -194,19 +201,29 @@ impl<'a> Stage<'a> {
     /// Puts on disk what was received, and keeps it as it is, but does not say that it was received.
     pub(super) fn freeze(
         &self,
-        dir: &File,
+        tree: &mut Tree,
         times: Option<&Timestamps>,
     ) -> Result<(), ReceiveError> {
-        self.settle(dir, times)?;
-        self.protect(dir)
+        self.settle(tree, true, times)?;
+        self.protect(&tree.root().file)
     }
 
-    fn settle(&self, dir: &File, times: Option<&Timestamps>) -> Result<(), ReceiveError> {
+    /// Puts on disk what was received, by a commit of the `whole` filesystem or so that the next one has it.
+    /// Of what an interrupted run has written nobody knows which files it was.
+    fn settle(
+        &self,
+        tree: &mut Tree,
+        whole: bool,
+        times: Option<&Timestamps>,
+    ) -> Result<(), ReceiveError> {
+        let root = Rc::clone(tree.root());
+        let dir = &root.file;
         if self.has_checkpoint() {
             let forgotten = checkpoint::forget(dir);
             forgotten.map_err(|e| io("remove the checkpoint from", self.staging_path(), e))?;
         }
-        self.write_out(dir)?;
+        let settled = tree.written.settle(dir, whole);
+        settled.map_err(|e| self.kernel("write to disk", e))?;
         if let Some(times) = times {
             futimens(dir, times).map_err(|e| io("set the times of", self.staging_path(), e))?;
         }
@@ -223,7 +240,7 @@ impl<'a> Stage<'a> {
         self.with_room(|| self.rename())?;
         self.left = Left::Published;
         let (dir, path) = (&self.into.file, self.into.path.join(&self.name));
-        kernel::sync(dir).map_err(|source| {
+        kernel::commit(dir).map_err(|source| {
             let what = "make durable";
             ReceiveError::Kernel { what, path, source }
         })?;

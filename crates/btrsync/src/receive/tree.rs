@@ -16,6 +16,7 @@ use super::apply_error::{Applied, ApplyError, Told};
 use super::confine::{self, is_at_or_below};
 use super::locks::Locks;
 use super::node::{Access, Node};
+use super::written::Written;
 
 /// How many directories stay open at most. A process may have 1,024 descriptors by default; where it may have
 /// fewer, a quarter of them is for this.
@@ -38,6 +39,8 @@ pub(super) struct Tree {
     files: Vec<(Box<[u8]>, Rc<Node>)>,
     clock: u64,
     pub(super) locks: Locks,
+    /// The files whose data may not be on disk.
+    pub(super) written: Written,
     /// The permissions of a new file: those that the last one got, which the next most often gets too.
     /// The root is closed meanwhile.
     new_mode: Mode,
@@ -61,12 +64,11 @@ impl Tree {
             root: Rc::new(Node::found(root, FileType::Directory, Access::Read)),
             device: look.device,
             directories: HashMap::new(),
-            most_directories: getrlimit(Resource::Nofile)
-                .current
-                .map_or(DIRECTORIES, |most| (most / 4).min(DIRECTORIES)),
+            most_directories: most_open(4).min(DIRECTORIES),
             files: Vec::new(),
             clock: 0,
             locks,
+            written: Written::new(most_open(16)),
             new_mode: Mode::RUSR | Mode::WUSR,
         })
     }
@@ -185,6 +187,7 @@ impl Tree {
             self.files.remove(0);
         }
         let node = Rc::new(node);
+        self.written.note(&node);
         self.files.push((path.into(), Rc::clone(&node)));
         node
     }
@@ -245,6 +248,11 @@ impl Tree {
         self.directories.drain().try_for_each(|(_, slot)| slot.node.settle())?;
         self.locks.restore(&self.root.file)
     }
+}
+
+/// How many descriptors are one part of so many of those that this process may have.
+fn most_open(parts: u64) -> u64 {
+    getrlimit(Resource::Nofile).current.map_or(u64::MAX, |most| most / parts)
 }
 
 /// Turns the times of a stream into those of the kernel, which has numbers with another meaning.

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use btrsync_kernel::{create, fs_info, info, is_btrfs, is_subvolume, sync};
+use btrsync_kernel::{commit, create, fs_info, info, is_btrfs, is_subvolume, sync};
 use btrsync_testutil::command::{output, program};
 use btrsync_testutil::{LoopFs, require_btrfs, require_tool};
 use rustix::io::Errno;
@@ -97,4 +97,5 @@ fn assert_foreign(fd: impl AsFd) {
     assert!(!is_btrfs(&fd).unwrap() && !is_subvolume(&fd).unwrap());
     assert_fails(fs_info(&fd), "BTRFS_IOC_FS_INFO", Errno::NOTTY);
     assert_fails(info(&fd), "BTRFS_IOC_GET_SUBVOL_INFO", Errno::NOTTY);
+    assert_fails(commit(&fd), "BTRFS_IOC_SYNC", Errno::NOTTY);
 }

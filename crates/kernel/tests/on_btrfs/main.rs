@@ -20,3 +20,4 @@ mod received;
 mod send;
 mod support;
 mod unprivileged;
+mod written;
