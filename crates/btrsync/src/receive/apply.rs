@@ -244,7 +244,7 @@ impl Applier {
             return Err(ApplyError::NoData);
         };
         let node = self.tree.writable(path)?;
-        fetch.copy(&node.file, Extent { path, offset, size })
+        fetch.copy(&node, Extent { path, offset, size })
     }
 
     /// Does what was put off; returns the root directory, and the times that it gets.

@@ -19,7 +19,9 @@ use super::tree::Tree;
 const BLOCK: usize = 4096;
 
 pub(super) fn write(tree: &mut Tree, path: &[u8], offset: u64, data: &[u8]) -> Applied<()> {
-    tree.writable(path)?.file.write_all_at(data, offset).told("write")
+    let node = tree.writable(path)?;
+    node.file.write_all_at(data, offset).told("write")?;
+    node.wrote(data.len())
 }
 
 pub(super) fn truncate(tree: &mut Tree, path: &[u8], size: u64) -> Applied<()> {
@@ -57,7 +59,9 @@ pub(super) fn encoded_write(
         wanted: (encoded.unencoded_offset, encoded.length),
         data: encoded.data,
     };
-    node.file.write_all_at(&extent.decode()?, encoded.offset).told("write")?;
+    let data = extent.decode()?;
+    node.file.write_all_at(&data, encoded.offset).told("write")?;
+    node.wrote(data.len())?;
     clear_block(&node.file, encoded.offset + encoded.length)
 }
 

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 
+use btrsync_kernel as kernel;
 use rustix::fs::{
     AtFlags, FileType, Gid, IFlags, Mode, Timestamps, Uid, XattrFlags, chmod, chownat, fchmod,
     flistxattr, fremovexattr, fsetxattr, fstat, futimens, ioctl_getflags, ioctl_setflags,
@@ -42,7 +43,13 @@ pub(super) struct Node {
     /// Whether nothing was set on it since it was made here.
     plain: Cell<bool>,
     fresh: Cell<Option<Fresh>>,
+    /// How much of its data may be in memory alone.
+    unwritten: Cell<usize>,
 }
+
+/// How much of a file is left in memory before the kernel is asked to write it, in bytes. It does so while
+/// more comes, and while it has the data at hand; by itself it would wait for the end.
+const UNWRITTEN: usize = 32 << 20;
 
 /// What a new entry has.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +69,7 @@ impl Node {
             inherited: Cell::new(None),
             plain: Cell::new(false),
             fresh: Cell::new(None),
+            unwritten: Cell::new(0),
         }
     }
 
@@ -87,6 +95,16 @@ impl Node {
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
         chownat(&self.file, c"", uid, gid, AtFlags::EMPTY_PATH).told("set the owner")?;
         self.keep_special(mode)
+    }
+
+    /// Takes notice of data that was written to the file.
+    pub(super) fn wrote(&self, bytes: usize) -> Applied<()> {
+        self.unwritten.set(self.unwritten.get() + bytes);
+        if self.unwritten.get() >= UNWRITTEN {
+            self.unwritten.set(0);
+            kernel::begin_write_out(&self.file)?;
+        }
+        Ok(())
     }
 
     fn mode(&self) -> Applied<u32> {

@@ -25,6 +25,7 @@ use self::ahead::Ahead;
 use self::files::Files;
 use super::apply_error::{Applied, ApplyError, Told};
 use super::error::ReceiveError;
+use super::node::Node;
 use super::prefix::Prefix;
 use crate::flow::Beside;
 
@@ -140,7 +141,7 @@ impl Fetch {
     }
 
     /// Copies data into an open file.
-    pub(super) fn copy(&mut self, to: &File, extent: Extent<'_>) -> Applied<()> {
+    pub(super) fn copy(&mut self, node: &Node, extent: Extent<'_>) -> Applied<()> {
         if self.file.as_ref().is_none_or(|(inode, _)| *inode != self.inode) {
             let file = match self.ahead.take(self.inode) {
                 Some(file) => file,
@@ -149,6 +150,7 @@ impl Fetch {
             self.file = Some((self.inode, file));
         }
         let Some((_, from)) = &self.file else { return Err(ApplyError::NoData) };
+        let to = &node.file;
         seek(to, SeekFrom::Start(extent.offset)).told("write")?;
         let (mut at, end) = (extent.offset, extent.offset.saturating_add(extent.size));
         while at < end {
@@ -158,6 +160,7 @@ impl Fetch {
                 Ok(0) => return Err(ApplyError::NoData),
                 Ok(copied) => copied,
             };
+            node.wrote(copied)?;
             self.beside.pass(copied).map_err(|_| ApplyError::Cancelled)?;
         }
         Ok(())
