@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{EventfdFlags, PollFlags, eventfd};
@@ -92,6 +92,8 @@ pub(super) struct Line {
 #[derive(Debug)]
 struct State {
     inbox: VecDeque<Item>,
+    /// Whether somebody waits for what comes into it.
+    awaited: bool,
     /// What the other side may still send.
     granted: usize,
     /// What it may send again, but was not told yet.
@@ -104,8 +106,14 @@ struct State {
 
 impl Line {
     pub(super) fn new(cancel: &Cancel) -> io::Result<Self> {
-        let state =
-            State { inbox: VecDeque::new(), granted: WINDOW, owed: 0, credit: WINDOW, over: None };
+        let state = State {
+            inbox: VecDeque::new(),
+            awaited: false,
+            granted: WINDOW,
+            owed: 0,
+            credit: WINDOW,
+            over: None,
+        };
         Ok(Self {
             state: Mutex::new(state),
             readable: Event::new()?,
@@ -117,6 +125,11 @@ impl Line {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nobody else sends.
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a frame of the other side.
@@ -137,7 +150,9 @@ impl Line {
         let left = state.granted.checked_sub(item.cost());
         state.granted = left.ok_or_else(|| bad("more than was granted"))?;
         state.inbox.push_back(item);
-        self.readable.set();
+        if std::mem::take(&mut state.awaited) {
+            self.readable.set();
+        }
         Ok(())
     }
 
@@ -196,6 +211,18 @@ impl Channel {
         bytes.chunks(LONGEST_DATA).try_for_each(|chunk| self.put(Kind::Data, chunk, cancel))
     }
 
+    /// Sends bulk data that is in a pipe, [`LONGEST_DATA`] bytes at most; returns how many.
+    pub(crate) fn data_from(
+        &self,
+        (from, count): (BorrowedFd<'_>, usize),
+        cancel: &Cancel,
+    ) -> Result<usize, Broken> {
+        let count = count.min(LONGEST_DATA);
+        let _turn = self.line.turn();
+        self.spend(EACH + count, cancel)?;
+        self.shared.move_on(self.id, from, count).map(|()| count)
+    }
+
     /// Sends a block of bulk data that is compressed.
     pub(crate) fn packed(&self, body: &[u8], cancel: &Cancel) -> Result<(), Broken> {
         self.put(Kind::Packed, body, cancel)
@@ -234,9 +261,15 @@ impl Channel {
             if let Some(over) = &state.over {
                 return Err(over.clone());
             }
+            state.awaited = true;
             drop(state);
             self.line.readable.wait(cancel)?;
         }
+    }
+
+    /// Takes back the memory of data that was used up.
+    pub(crate) fn recycle(&self, memory: Vec<u8>) {
+        self.shared.recycle(memory);
     }
 
     /// Decompresses what is compressed.
@@ -254,8 +287,13 @@ impl Channel {
     }
 
     fn put(&self, kind: Kind, body: &[u8], cancel: &Cancel) -> Result<(), Broken> {
-        let cost = EACH + body.len();
-        let _turn = self.line.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.line.turn();
+        self.spend(EACH + body.len(), cancel)?;
+        self.shared.write(kind, self.id, body)
+    }
+
+    /// Waits until the other side takes so much.
+    fn spend(&self, cost: usize, cancel: &Cancel) -> Result<(), Broken> {
         loop {
             let mut state = self.line.lock();
             if let Some(over) = &state.over {
@@ -263,12 +301,11 @@ impl Channel {
             }
             if state.credit >= cost {
                 state.credit -= cost;
-                break;
+                return Ok(());
             }
             drop(state);
             self.line.writable.wait(cancel)?;
         }
-        self.shared.write(kind, self.id, body)
     }
 
     fn grant(&self, bytes: usize) -> Result<(), Broken> {

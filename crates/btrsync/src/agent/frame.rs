@@ -3,7 +3,7 @@
 //! A length comes from the other side before the bytes do, so each kind has a bound that it is held
 //! against before anything is allocated.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead};
 
 use super::packing::BLOCK;
 
@@ -58,19 +58,28 @@ pub(super) struct Frame {
     pub(super) body: Vec<u8>,
 }
 
-/// Returns a frame as bytes. What is longer than its kind allows is the fault of the caller, and
-/// refused by the other side.
+/// Returns what stands before a body of so many bytes. What is longer than its kind allows is the fault
+/// of the caller, and refused by the other side.
+pub(super) fn head(kind: Kind, channel: u32, length: usize) -> [u8; HEAD] {
+    let ([a, b, c, d], [e, f, g, h]) = ((length as u32).to_le_bytes(), channel.to_le_bytes());
+    [a, b, c, d, e, f, g, h, kind as u8]
+}
+
+/// Returns a frame as bytes.
 pub(super) fn encode(kind: Kind, channel: u32, body: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEAD + body.len());
-    bytes.extend((body.len() as u32).to_le_bytes());
-    bytes.extend(channel.to_le_bytes());
-    bytes.push(kind as u8);
-    bytes.extend(body);
-    bytes
+    [&head(kind, channel, body.len())[..], body].concat()
 }
 
 /// Reads a frame; `None` where the input ends before it begins.
-pub(super) fn read(input: &mut impl Read) -> io::Result<Option<Frame>> {
+pub(super) fn read(input: &mut impl BufRead) -> io::Result<Option<Frame>> {
+    read_into(input, Vec::new)
+}
+
+/// As [`read`], with the body in memory that was used before.
+pub(super) fn read_into(
+    input: &mut impl BufRead,
+    memory: impl FnOnce() -> Vec<u8>,
+) -> io::Result<Option<Frame>> {
     let mut head = [0; HEAD];
     if !begins(input, &mut head)? {
         return Ok(None);
@@ -82,13 +91,28 @@ pub(super) fn read(input: &mut impl Read) -> io::Result<Option<Frame>> {
     if length > kind.longest() {
         return Err(bad("a frame that is too long"));
     }
-    let mut body = vec![0; length];
-    input.read_exact(&mut body)?;
-    Ok(Some(Frame { kind, channel, body }))
+    let memory = if kind == Kind::Data { memory() } else { Vec::new() };
+    Ok(Some(Frame { kind, channel, body: body(input, length, memory)? }))
+}
+
+/// Reads a body; the memory for it is not cleared before.
+fn body(input: &mut impl BufRead, length: usize, mut body: Vec<u8>) -> io::Result<Vec<u8>> {
+    body.clear();
+    body.reserve_exact(length);
+    while body.len() < length {
+        let there = input.fill_buf()?;
+        if there.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let count = there.len().min(length - body.len());
+        body.extend_from_slice(&there[..count]);
+        input.consume(count);
+    }
+    Ok(body)
 }
 
 /// Reads a head; false where there is not a byte of it.
-fn begins(input: &mut impl Read, head: &mut [u8; HEAD]) -> io::Result<bool> {
+fn begins(input: &mut impl BufRead, head: &mut [u8; HEAD]) -> io::Result<bool> {
     let mut done = 0;
     while done < HEAD {
         match input.read(&mut head[done..]) {

@@ -4,7 +4,7 @@
 //! The server speaks first, for whatever is in front of it (a shell that greets, a forced command)
 //! decides what is started, and only what comes back says what that was.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Write};
 use std::time::Duration;
 
 use btrsync_kernel as kernel;
@@ -112,7 +112,7 @@ pub(crate) fn tell(output: &mut impl Write, hello: &Hello) -> io::Result<()> {
 }
 
 /// Reads the hello of the other side.
-pub(crate) fn hear(input: &mut impl Read) -> io::Result<Hello> {
+pub(crate) fn hear(input: &mut impl BufRead) -> io::Result<Hello> {
     match frame::read(input)? {
         Some(frame) if frame.kind == Kind::Message && frame.channel == 0 => {
             message::decode(&frame.body).map_err(|_| bad("it does not say who it is"))

@@ -4,6 +4,7 @@
 //! believed, each operation has a window that limits what it can make us hold, what comes is data that is
 //! checked like any other, and what has ended is noticed. `docs/protocol.md` describes it.
 
+mod arriving;
 mod channel;
 mod client;
 mod error;
@@ -31,6 +32,6 @@ pub(crate) use self::hello::{Feature, GREETING, PATIENCE};
 pub(crate) use self::message::{Answer, Request, encode};
 pub(crate) use self::mux::LISTENER;
 pub use self::packing::Packing;
-pub(crate) use self::packing::{BLOCK, Packer};
+pub(crate) use self::packing::{Packer, Passed};
 pub use self::serve::{Allow, Fence, Refusals, ServeOptions, serve};
 pub(crate) use self::value::{Bytes, Impossible, Vol, begins, is_below, prefixes};

@@ -6,7 +6,8 @@
 //! connection, and its end wakes everybody.
 
 use std::collections::HashMap;
-use std::io::{self, BufReader, Write};
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -68,8 +69,14 @@ pub(super) struct Shared {
     /// Whether anything was written since the last sign of life was due.
     written: AtomicBool,
     channels: Mutex<Channels>,
+    /// Memory of data that was used up: to ask for new pages for each piece would take as long as to
+    /// copy it.
+    spare: Mutex<Vec<Vec<u8>>>,
     cancel: Cancel,
 }
+
+/// How many pieces of memory are kept.
+const SPARE: usize = 16;
 
 #[derive(Debug, Default)]
 struct Channels {
@@ -90,8 +97,8 @@ impl Mux {
         let cancel = cancel.child()?;
         // The end of the connection must end a write that waits, or nobody could end it.
         let writer = Mutex::new(Some(output.until(&cancel)));
-        let (written, channels) = Default::default();
-        let shared = Arc::new(Shared { writer, written, channels, cancel: cancel.clone() });
+        let (written, channels, spare) = Default::default();
+        let shared = Arc::new(Shared { writer, written, channels, spare, cancel: cancel.clone() });
         let patience = input.patience;
         let (reader, heart) = (Arc::clone(&shared), Arc::clone(&shared));
         drop(thread::run(move || heart.beat(patience / SIGNS))?);
@@ -137,10 +144,25 @@ impl Shared {
 
     /// Writes a frame.
     pub(super) fn write(&self, kind: Kind, channel: u32, body: &[u8]) -> Result<(), Broken> {
-        let frame = frame::encode(kind, channel, body);
+        let head = frame::head(kind, channel, body.len());
+        self.write_by(|writer| writer.write_both(&head, body))
+    }
+
+    /// Writes a frame whose body is in a pipe, with as many bytes at least.
+    pub(super) fn move_on(
+        &self,
+        channel: u32,
+        from: BorrowedFd<'_>,
+        count: usize,
+    ) -> Result<(), Broken> {
+        let head = frame::head(Kind::Data, channel, count);
+        self.write_by(|writer| writer.write_and_move(&head, from, count))
+    }
+
+    fn write_by(&self, write: impl FnOnce(&mut Feed) -> io::Result<()>) -> Result<(), Broken> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let written = match writer.as_mut() {
-            Some(writer) => writer.write_all(&frame).and_then(|()| writer.flush()),
+            Some(writer) => write(writer),
             None => Err(io::ErrorKind::BrokenPipe.into()),
         };
         drop(writer);
@@ -150,6 +172,18 @@ impl Shared {
             let ended = self.channels().ended.clone();
             Broken::Ended(ended.unwrap_or(Ended::There))
         })
+    }
+
+    fn memory(&self) -> Vec<u8> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Takes back the memory of data that was used up.
+    pub(super) fn recycle(&self, memory: Vec<u8>) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < SPARE && (1..=frame::LONGEST_DATA).contains(&memory.capacity()) {
+            spare.push(memory);
+        }
     }
 
     /// Forgets a channel, and tells the other side where that does not know yet.
@@ -185,11 +219,10 @@ impl Shared {
         }
     }
 
-    fn read_all(self: &Arc<Self>, input: Input, mut accept: Option<Accept>) {
+    fn read_all(self: &Arc<Self>, mut input: Input, mut accept: Option<Accept>) {
         let patience = input.patience;
-        let mut input = BufReader::with_capacity(2 * frame::LONGEST_DATA, input);
         let why = loop {
-            let taken = match frame::read(&mut input) {
+            let taken = match frame::read_into(&mut input, || self.memory()) {
                 Ok(None) => break Ended::There,
                 Ok(Some(frame)) => self.take(frame, accept.as_mut()),
                 Err(error) => Err(error),

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use super::arriving::Arriving;
 use super::channel::WINDOW;
 use super::client::{Carrier, Client, Greeted};
 use super::error::AgentError;
@@ -18,10 +19,10 @@ use super::input::Input;
 use super::message::{Answer, Hello, Request};
 use super::mux::{Ended, Mux};
 use super::serve::{ServeOptions, serve};
-use super::{Broken, Channel, Feature, Item, Packer, Packing, frame, message};
-use crate::Cancel;
+use super::{Broken, Channel, Feature, Item, Packer, Packing, Passed, frame, message};
 use crate::process::Feed;
 use crate::sync::root::RootError;
+use crate::{Cancel, Flow};
 
 const SHORT: Duration = Duration::from_millis(600);
 const LONG: Duration = Duration::from_secs(20);
@@ -213,7 +214,7 @@ fn a_block_comes_as_data_and_costs_what_it_was_on_the_way() {
 fn a_block_that_is_none_ends_the_connection() {
     let pack = |bytes: &[u8]| zstd::bulk::compress(bytes, 1).unwrap();
     let (bomb, good) = (pack(&vec![0; 1 << 28]), pack(b"good"));
-    assert!(bomb.len() < super::BLOCK);
+    assert!(bomb.len() < super::packing::BLOCK);
     for body in [&bomb[..], &good[..good.len() - 1], b"garbage", &good.repeat(2)[1..]] {
         let mut raw = raw(LONG);
         let channel = raw.mux.open().unwrap();
@@ -233,7 +234,7 @@ fn packed_or_not_a_stream_comes_whole() {
         }
         channel.message(hash.finalize().as_bytes(), channel.gone()).unwrap();
     });
-    let random = btrsync_testutil::Random::new(1).bytes(super::BLOCK);
+    let random = btrsync_testutil::Random::new(1).bytes(super::packing::BLOCK);
     let text = b"some text ".repeat(20_000);
     for packing in [Packing::Auto, Packing::Never, Packing::Zstd(1), Packing::Zstd(100)] {
         let (channel, mut packer) = (one.open().unwrap(), Packer::new(packing));
@@ -247,6 +248,70 @@ fn packed_or_not_a_stream_comes_whole() {
         assert_eq!(channel.next(&cancel()).unwrap(), Item::Message(sum), "{packing:?}");
         let all = 10 * (2 * random.len() + 2 * text.len() + 1503);
         assert_eq!(wire < all, matches!(packing, Packing::Zstd(_)), "{packing:?}: {wire}");
+    }
+}
+
+/// Reads a flow from a channel to its end, and tells its hash; or the error.
+fn arrive(channel: Channel) {
+    let channel = std::sync::Arc::new(channel);
+    let mut hash = blake3::Hasher::new();
+    let word = match hash.update_reader(Arriving::new(&channel)) {
+        Ok(_) => hash.finalize().as_bytes().to_vec(),
+        Err(error) => error.to_string().into_bytes(),
+    };
+    let _ = channel.message(&word, &cancel());
+}
+
+/// A flow of these bytes, written in pieces of any length.
+fn flowing(bytes: Vec<u8>) -> Flow {
+    let (writer, flow) = Flow::pipe(&cancel()).unwrap();
+    thread::spawn(move || {
+        let mut random = btrsync_testutil::Random::new(2);
+        let (mut writer, mut rest) = (File::from(writer), &bytes[..]);
+        while !rest.is_empty() {
+            let piece = 1 + random.below(rest.len().min(200_000) as u64) as usize;
+            writer.write_all(&rest[..piece]).unwrap();
+            rest = &rest[piece..];
+        }
+    });
+    flow
+}
+
+#[test]
+fn a_flow_comes_whole_whether_it_is_read_on_its_way_or_moved_from_pipe_to_pipe() {
+    let (one, _two) = pair(LONG, arrive);
+    let bytes = btrsync_testutil::Random::new(1).bytes(9 << 20);
+    for (buffer, packing) in
+        [(0, Packing::Never), (0, Packing::Auto), (0, Packing::Zstd(1)), (70_000, Packing::Never)]
+    {
+        let flow = flowing(bytes.clone());
+        let is_moved = buffer == 0 && packing == Packing::Never;
+        let mut flow = flow.through(buffer, None).unwrap();
+        assert_eq!(flow.movable().unwrap().is_some(), buffer == 0);
+        let (channel, mut packer) = (one.open().unwrap(), Packer::new(packing));
+        let mut wire = 0;
+        while let Passed::Sent(count) = packer.pass(&mut flow, &channel, &cancel()) {
+            assert!(!is_moved || count <= LONGEST_DATA);
+            wire += count;
+        }
+        channel.end(&cancel()).unwrap();
+        let sum = blake3::hash(&bytes).as_bytes().to_vec();
+        assert_eq!(channel.next(&cancel()).unwrap(), Item::Message(sum), "{buffer} {packing:?}");
+        assert_eq!((wire, flow.counter().bytes()), (bytes.len(), bytes.len() as u64));
+    }
+}
+
+#[test]
+fn a_flow_that_breaks_off_has_no_end() {
+    for (last, whole) in [(encode(Kind::End, 1, b""), true), (encode(Kind::Close, 1, b""), false)] {
+        let mut raw = raw(LONG);
+        let channel = std::sync::Arc::new(raw.mux.open().unwrap());
+        raw.to.write_all(&[encode(Kind::Data, 1, b"a beginning"), last].concat()).unwrap();
+        let read = Arriving::new(&channel).read_to_end(&mut Vec::new());
+        match whole {
+            true => assert_eq!(read.unwrap(), 11),
+            false => assert!(crate::cancel::is_cancelled(&read.unwrap_err())),
+        }
     }
 }
 
@@ -337,7 +402,7 @@ fn what_does_not_greet_is_no_btrsync() {
 /// What a server makes of a client that says this; and what it has said, behind its greeting.
 fn server_of(bytes: &[u8]) -> (Result<(), AgentError>, Vec<u8>) {
     let ((a, b), (c, d)) = (pipe(), pipe());
-    let mut said = File::from(c);
+    let mut said = BufReader::new(File::from(c));
     let options = ServeOptions { base: "/".into(), fence: None };
     let served = thread::spawn(move || serve(a, d, options, &Cancel::new().unwrap()));
     let mut before = vec![0; GREETING.len()];
@@ -382,7 +447,7 @@ fn a_server_answers_what_it_does_not_know_and_goes_on() {
         encode(Kind::Message, 5, &message::encode(&Request::Ping).unwrap()),
     ];
     let ((a, b), (c, d)) = (pipe(), pipe());
-    let (mut said, mut to) = (File::from(c), File::from(b));
+    let (mut said, mut to) = (BufReader::new(File::from(c)), File::from(b));
     let options = ServeOptions { base: "/".into(), fence: None };
     let served = thread::spawn(move || serve(a, d, options, &Cancel::new().unwrap()));
     said.read_exact(&mut vec![0; GREETING.len()]).unwrap();

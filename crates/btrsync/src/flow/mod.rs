@@ -9,12 +9,14 @@ mod buffer;
 mod pace;
 pub(crate) mod waits;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use rustix::io::ioctl_fionread;
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
 use self::buffer::Buffer;
@@ -94,8 +96,14 @@ pub struct Flow {
 #[derive(Debug)]
 enum Source {
     Direct(File),
+    /// A pipe, so bytes can go on to another one without being read.
+    Pipe(File),
     Buffered(Buffer),
+    Fed(Box<dyn Feeding>),
 }
+
+/// What bytes come from that is no descriptor; it watches the switch of the flow by itself.
+pub(crate) trait Feeding: Read + Send + fmt::Debug {}
 
 /// A limit to the bytes in a second, which all flows that have a clone of it keep together.
 ///
@@ -124,12 +132,20 @@ impl Flow {
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
         // Only a matter of speed, and an unprivileged user may be over a limit.
         let _ = fcntl_setpipe_size(&writer, PIPE_SIZE);
-        Ok((writer, Self::new(reader, cancel)))
+        Ok((writer, Self::from(Source::Pipe(reader.into()), cancel)))
     }
 
     /// Makes a flow that reads from a descriptor: a pipe, a socket or a file.
     pub fn new(source: OwnedFd, cancel: &Cancel) -> Self {
-        let source = Source::Direct(File::from(source));
+        Self::from(Source::Direct(File::from(source)), cancel)
+    }
+
+    /// Makes a flow of what comes from elsewhere.
+    pub(crate) fn fed(source: impl Feeding + 'static, cancel: &Cancel) -> Self {
+        Self::from(Source::Fed(Box::new(source)), cancel)
+    }
+
+    fn from(source: Source, cancel: &Cancel) -> Self {
         Self {
             end: End::default(),
             source,
@@ -152,7 +168,7 @@ impl Flow {
     /// Where the process has no thread or file descriptor left.
     pub fn through(self, buffer: usize, limit: Option<&Limit>) -> io::Result<Self> {
         let source = match self.source {
-            Source::Direct(file) if buffer > 0 => {
+            Source::Direct(file) | Source::Pipe(file) if buffer > 0 => {
                 let pace = limit.map(|limit| Arc::clone(&limit.into));
                 Source::Buffered(Buffer::start(file, buffer, pace, &self.cancel)?)
             }
@@ -220,6 +236,21 @@ impl Flow {
         self.end.abandoned.clone()
     }
 
+    /// Waits for bytes that can go on from pipe to pipe, and returns how many are there, none at the end;
+    /// nothing where they have to be read, as what is paced or buffered.
+    pub(crate) fn movable(&mut self) -> io::Result<Option<(BorrowedFd<'_>, usize)>> {
+        let (Source::Pipe(pipe), None) = (&self.source, &self.limit) else { return Ok(None) };
+        self.cancel.wait_readable(pipe)?;
+        let count = ioctl_fionread(pipe)?;
+        self.end.has_ended |= count == 0;
+        Ok(Some((pipe.as_fd(), usize::try_from(count).unwrap_or(usize::MAX))))
+    }
+
+    /// Counts bytes that were moved on.
+    pub(crate) fn moved(&self, count: usize) {
+        self.counter.add(count);
+    }
+
     /// Returns the switch that ends it.
     pub fn cancel(&self) -> &Cancel {
         &self.cancel
@@ -230,10 +261,11 @@ impl Read for Flow {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let pace = self.limit.as_ref().map(|limit| limit.out.as_ref());
         let count = match &mut self.source {
-            Source::Direct(file) => read(file, buffer, pace, &self.cancel)?,
+            Source::Direct(file) | Source::Pipe(file) => read(file, buffer, pace, &self.cancel)?,
             Source::Buffered(source) => {
                 paced(buffer, pace, &self.cancel, |buffer| source.read(buffer))?
             }
+            Source::Fed(source) => paced(buffer, pace, &self.cancel, |buffer| source.read(buffer))?,
         };
         self.counter.add(count);
         self.end.has_ended |= count == 0 && !buffer.is_empty();

@@ -3,11 +3,12 @@
 //! A child that does not read would hold a plain write for ever, and with it whoever wants to cancel.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::io::{self, IoSlice, Write};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::event::PollFlags;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::pipe::{SpliceFlags, splice};
 
 use crate::Cancel;
 
@@ -29,17 +30,53 @@ impl Feed {
     pub(crate) fn until(self, cancel: &Cancel) -> Self {
         Self { cancel: cancel.clone(), ..self }
     }
+
+    /// Writes two pieces, one after the other, at once as far as there is room.
+    pub(crate) fn write_both(&mut self, first: &[u8], second: &[u8]) -> io::Result<()> {
+        let pieces = [IoSlice::new(first), IoSlice::new(second)];
+        let written = self.when_ready(|pipe| pipe.write_vectored(&pieces))?;
+        self.write_all(&first[written.min(first.len())..])?;
+        self.write_all(&second[written.saturating_sub(first.len())..])
+    }
+
+    /// Writes a piece, and behind it so many bytes that are in a pipe, which are not copied.
+    pub(crate) fn write_and_move(
+        &mut self,
+        first: &[u8],
+        from: BorrowedFd<'_>,
+        mut count: usize,
+    ) -> io::Result<()> {
+        self.write_all(first)?;
+        while count > 0 {
+            let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
+            let moved =
+                self.when_ready(|pipe| Ok(splice(from, None, &*pipe, None, count, flags)?))?;
+            if moved == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            count -= moved;
+        }
+        Ok(())
+    }
+
+    fn when_ready(
+        &mut self,
+        mut write: impl FnMut(&mut File) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        loop {
+            self.cancel.wait(&self.pipe, PollFlags::OUT)?;
+            match write(&mut self.pipe) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+    }
 }
 
 impl Write for Feed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            self.cancel.wait(&self.pipe, PollFlags::OUT)?;
-            match self.pipe.write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                other => return other,
-            }
-        }
+        self.when_ready(|pipe| pipe.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {

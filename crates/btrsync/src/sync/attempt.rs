@@ -133,7 +133,7 @@ impl Attempt<'_> {
         let left_out = !meta.skipped.is_empty();
         let bytes = there.iter().flatten().map(|prefix| prefix.bytes).sum();
         let repeated = if left_out { 0 } else { bytes };
-        let mut flow = self.transfer.through(flow, here)?;
+        let mut flow = self.transfer.through(flow, !here && !remote)?;
         let (counter, wire, waits) = (flow.counter(), flow.wire(), flow.take_waits());
         let received = dst.receive(flow, self.into, meta).await?;
         let resumed = Arc::new(AtomicU64::new(0));

@@ -64,7 +64,8 @@ pub struct Transfer {
 impl Transfer {
     /// What is held in memory between the ends of a transfer at most, unless
     /// [`buffer`](Transfer::buffer) says otherwise, in bytes. Where this process itself sends and receives,
-    /// it is nothing: there it would only copy.
+    /// it is nothing, for there it would only copy; nor between two machines, where what is under way is
+    /// one.
     pub const DEFAULT_BUFFER: usize = 16 << 20;
 
     /// Makes a quiet transfer into the directory `recvpath`, relative to the destination's root.
@@ -223,9 +224,9 @@ impl Transfer {
         Err(Cancelled)
     }
 
-    /// Puts the buffer and the limit into a flow, both of whose ends are of this process if it is `here`.
-    pub(super) fn through(&self, flow: Flow, here: bool) -> Result<Flow, RootError> {
-        let default = if here { 0 } else { Self::DEFAULT_BUFFER };
+    /// Puts the buffer and the limit into a flow; `buffered` says whether it has one where nobody has said.
+    pub(super) fn through(&self, flow: Flow, buffered: bool) -> Result<Flow, RootError> {
+        let default = if buffered { Self::DEFAULT_BUFFER } else { 0 };
         let through = flow.through(self.buffer.unwrap_or(default), self.limit.as_ref());
         through.map_err(|source| RootError::System { what: "make a buffer", source })
     }

@@ -6,14 +6,15 @@
 
 mod meter;
 
-use std::time::Instant;
+use std::io::Read;
+use std::time::{Duration, Instant};
 
 use zstd::bulk::Compressor;
 use zstd::zstd_safe;
 
 use self::meter::{Meter, Sent};
 use super::channel::{Broken, Channel};
-use crate::Cancel;
+use crate::{Cancel, Flow};
 
 /// The most that a block holds when decompressed.
 pub(crate) const BLOCK: usize = 256 * 1024;
@@ -46,10 +47,23 @@ pub(super) fn unpack(body: &[u8]) -> Option<Vec<u8>> {
     (block.len() <= BLOCK).then_some(block)
 }
 
-/// Sends the blocks of one stream.
+/// What became of the next piece of a stream.
+pub(crate) enum Passed {
+    /// It was sent, as so many bytes.
+    Sent(usize),
+    /// The stream has ended.
+    End,
+    /// It breaks off; whoever makes it tells why.
+    Cut,
+    Broken(Broken),
+}
+
+/// Sends the pieces of one stream.
 pub(crate) struct Packer {
     packing: Packing,
     meter: Meter,
+    /// What is read, where it goes on otherwise than from pipe to pipe.
+    block: Vec<u8>,
     /// Made when it is first needed.
     compressor: Option<Compressor<'static>>,
     packed: Vec<u8>,
@@ -60,12 +74,53 @@ pub(crate) struct Packer {
 
 impl Packer {
     pub(crate) fn new(packing: Packing) -> Self {
-        let (meter, packed) = (Meter::default(), Vec::new());
-        Self { packing, meter, compressor: None, packed, untried: 0, last_untried: 0 }
+        let (meter, block, packed) = Default::default();
+        Self { packing, meter, block, compressor: None, packed, untried: 0, last_untried: 0 }
+    }
+
+    /// Sends the next piece of a flow; what is not to be compressed is not even read, if that can be.
+    pub(crate) fn pass(&mut self, flow: &mut Flow, channel: &Channel, cancel: &Cancel) -> Passed {
+        if !self.is_wanted() {
+            match flow.movable() {
+                Ok(Some((_, 0))) => return Passed::End,
+                Ok(Some(there)) => {
+                    let begin = Instant::now();
+                    let sent = channel.data_from(there, cancel);
+                    return self.passed(flow, sent, begin);
+                }
+                Ok(None) => {}
+                Err(_) => return Passed::Cut,
+            }
+        }
+        let mut block = std::mem::take(&mut self.block);
+        block.resize(BLOCK, 0);
+        let passed = match flow.read(&mut block) {
+            Ok(0) => Passed::End,
+            Ok(count) => match self.send(channel, &block[..count], cancel) {
+                Ok(wire) => Passed::Sent(wire),
+                Err(broken) => Passed::Broken(broken),
+            },
+            Err(_) => Passed::Cut,
+        };
+        self.block = block;
+        passed
+    }
+
+    /// Takes note of what has gone on from pipe to pipe.
+    fn passed(&mut self, flow: &Flow, sent: Result<usize, Broken>, begin: Instant) -> Passed {
+        match sent {
+            Ok(count) => {
+                flow.moved(count);
+                let (packing, all) = (Duration::ZERO, begin.elapsed());
+                self.meter.note(Sent { raw: count, wire: count, packing, all });
+                Passed::Sent(count)
+            }
+            Err(broken) => Passed::Broken(broken),
+        }
     }
 
     /// Sends a block, of [`BLOCK`] bytes at most; returns how many bytes that took.
-    pub(crate) fn send(
+    pub(super) fn send(
         &mut self,
         channel: &Channel,
         block: &[u8],

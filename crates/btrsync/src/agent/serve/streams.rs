@@ -1,31 +1,21 @@
 //! Streams that are sent and received for the other side, and what is digested for it.
 
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
-
+use super::super::arriving::Arriving;
 use super::super::channel::{Broken, Channel, Item};
 use super::super::message::{self, Answer, Request};
-use super::super::packing::{BLOCK, Packer};
+use super::super::packing::{Packer, Passed};
 use super::super::value::{
     Begins, Bytes, Counts, Form, Impossible, Meta, Pack, Vol, begins, prefixes, vols,
 };
 use super::fence::Fenced;
-use super::{Answered, Stop, say, wait};
+use super::{Answered, say, wait};
 use crate::btrfs::Subvolume;
-use crate::process::Feed;
 use crate::receive::StreamMeta;
-use crate::sync::root::{RootError, SendRequest};
+use crate::sync::root::SendRequest;
 use crate::verify::{Digests, decode_entries, encode_entries};
-use crate::{Cancel, Flow, thread};
-
-/// What is between a channel and a receiver: little, for the window of the channel is a buffer already.
-const PIPE_SIZE: usize = 256 * 1024;
-
-/// When a transfer has got so far it is worth a larger window; before that it could be refused.
-const FLOWS: usize = 256 * 1024;
+use crate::{Flow, thread};
 
 /// What is to be sent.
 pub(super) struct Wanted {
@@ -71,13 +61,11 @@ pub(super) fn send(channel: &Arc<Channel>, root: &Fenced, wanted: Wanted) -> Ans
 
 /// Sends all of a flow. One that breaks off is told by the sender, at its end.
 fn pass_on(mut flow: Flow, channel: &Channel, mut packer: Packer) -> Result<(), Broken> {
-    let mut piece = vec![0; BLOCK];
     loop {
-        match flow.read(&mut piece) {
-            Ok(0) | Err(_) => return Ok(()),
-            Ok(count) => {
-                packer.send(channel, &piece[..count], channel.gone())?;
-            }
+        match packer.pass(&mut flow, channel, channel.gone()) {
+            Passed::Sent(_) => {}
+            Passed::End | Passed::Cut => return Ok(()),
+            Passed::Broken(broken) => return Err(broken),
         }
     }
 }
@@ -90,9 +78,9 @@ pub(super) fn receive(
 ) -> Answered<()> {
     let (meta, path) = (StreamMeta::try_from(meta)?, path.into_path());
     root.path(&path)?;
-    let (feed, flow, stop) = arriving(channel)?;
-    let end = wait(root.root.receive(flow, &path, meta))?;
-    let received = pumped(channel, feed, &stop, || wait(end))?;
+    let end = wait(root.root.receive(arriving(channel), &path, meta))?;
+    say(channel, &Answer::Started { skipped: Begins::new() })?;
+    let received = wait(end)?;
     say(channel, &Answer::Received(received.into_iter().map(Into::into).collect()))
 }
 
@@ -105,9 +93,10 @@ pub(super) fn replay(
 ) -> Answered<()> {
     let (meta, path) = (StreamMeta::try_from(meta)?, path.into_path());
     root.path(&path)?;
-    let (feed, flow, stop) = arriving(channel)?;
+    let flow = arriving(channel);
     let end = wait(root.root.replay(flow, &path, meta, counts.into(), channel.gone()))?;
-    let digests = pumped(channel, feed, &stop, || wait(end))?;
+    say(channel, &Answer::Started { skipped: Begins::new() })?;
+    let digests = wait(end)?;
     children(channel, &*digests)
 }
 
@@ -118,49 +107,9 @@ pub(super) fn digest(channel: &Channel, root: &Fenced, vol: Vol, counts: Counts)
     children(channel, &*digests)
 }
 
-/// The ends of what joins a channel to a receiver, and the switch that ends the filling of it.
-fn arriving(channel: &Channel) -> Result<(Feed, Flow, Cancel), RootError> {
-    let failed = |source| RootError::System { what: "make a pipe", source };
-    let stop = channel.gone().child().map_err(failed)?;
-    let (reader, writer): (OwnedFd, OwnedFd) =
-        pipe_with(PipeFlags::CLOEXEC).map_err(|error| failed(error.into()))?;
-    // Only a matter of speed.
-    let _ = fcntl_setpipe_size(&writer, PIPE_SIZE);
-    let feed = Feed::new(writer, &stop).map_err(failed)?;
-    Ok((feed, Flow::new(reader, channel.gone()), stop))
-}
-
-/// Tells the other side to begin, and fills a pipe with what it sends until the receiver has ended.
-fn pumped<T>(
-    channel: &Arc<Channel>,
-    feed: Feed,
-    stop: &Cancel,
-    receiver: impl FnOnce() -> Result<T, RootError>,
-) -> Answered<T> {
-    say(channel, &Answer::Started { skipped: Begins::new() })?;
-    let (from, until) = (Arc::clone(channel), stop.clone());
-    let pump = thread::run(move || fill(&from, feed, &until));
-    let pump = pump.map_err(|source| RootError::System { what: "start a thread", source })?;
-    let received = receiver();
-    stop.cancel();
-    // It is over with the switch, and has nothing to tell.
-    let _ = wait(async { Ok(pump.await) });
-    received.map_err(Stop::from)
-}
-
-/// Fills a pipe with data, up to its end. Where that does not come, whoever reads is cancelled.
-fn fill(channel: &Channel, mut feed: Feed, until: &Cancel) {
-    let mut passed = Some(0);
-    while let Ok(Item::Data(bytes)) = channel.next(until) {
-        // The receiver has ended, and says why.
-        if feed.write_all(&bytes).is_err() {
-            return;
-        }
-        passed = passed.map(|passed| passed + bytes.len());
-        if passed.take_if(|passed| *passed > FLOWS).is_some() && channel.widen().is_err() {
-            return;
-        }
-    }
+/// What the other side sends once it is told to begin, for a receiver here.
+fn arriving(channel: &Arc<Channel>) -> Flow {
+    Flow::fed(Arriving::new(channel), channel.gone())
 }
 
 /// Tells of a tree, and answers what is asked of its directories.

@@ -1,11 +1,11 @@
 //! Streams to and from the other side.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::sync::Arc;
 
 use super::Far;
 use super::digests::FarDigests;
-use crate::agent::{Answer, BLOCK, Channel, Client, Item, Packer, Request, prefixes};
+use crate::agent::{Answer, Channel, Client, Item, Packer, Passed, Request, prefixes};
 use crate::flow::waits::{self, Teller};
 use crate::process::Feed;
 use crate::receive::{Prefix, Received};
@@ -73,7 +73,10 @@ fn pump(
     loop {
         match channel.next(cancel).map_err(|broken| client.broken(broken))? {
             // Where nobody reads any more, that is the failure of whoever did.
-            Item::Data(bytes) => feed.write_all(&bytes).map_err(|_| RootError::Cancelled)?,
+            Item::Data(bytes) => {
+                feed.write_all(&bytes).map_err(|_| RootError::Cancelled)?;
+                channel.recycle(bytes);
+            }
             other => match client.read(other)? {
                 Answer::Waits(busy) => teller.tell(busy.into()),
                 Answer::Done => return Ok(()),
@@ -136,17 +139,14 @@ fn feed(
 
 /// Sends all of a flow. The other side is told of its end only where that was reached.
 fn pass_on((mut flow, mut packer): (Flow, Packer), channel: &Channel, cancel: &Cancel) {
-    let (mut piece, wire) = (vec![0; BLOCK], flow.wire());
+    let wire = flow.wire();
     loop {
-        let sent = match flow.read(&mut piece) {
-            Ok(0) => return drop(channel.end(cancel)),
-            Ok(count) => packer.send(channel, &piece[..count], cancel),
+        match packer.pass(&mut flow, channel, cancel) {
+            Passed::Sent(count) => wire.add(count),
+            Passed::End => return drop(channel.end(cancel)),
             // Whatever it was, whoever fills the flow tells it.
-            Err(_) => return channel.abandon(),
-        };
-        match sent {
-            Ok(count) => wire.add(count),
-            Err(_) => return,
+            Passed::Cut => return channel.abandon(),
+            Passed::Broken(_) => return,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One machine's shell, and all that runs in it.
 
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::channel::{Channel, Opened};
@@ -24,7 +24,7 @@ pub(in crate::sync::root) struct Link {
 /// What a login gives.
 #[derive(Debug)]
 pub(in crate::sync::root) enum Login {
-    Shell(Link),
+    Shell(Arc<Link>),
     /// A btrsync in place of a shell; the socket of the login goes with the connection.
     Agent(Greeted, Socket),
 }
@@ -54,7 +54,8 @@ impl Link {
         let start = |mark: &str| socket.login(&format!("exec sh -c '{MANY}' btrsync {mark}"));
         Ok(match Channel::open(start, &host, true, cancel)? {
             Opened::Shell(channel) => {
-                Login::Shell(Self::new(host, Way::Ssh(Box::new(socket)), cancel, channel))
+                let link = Self::new(host, Way::Ssh(Box::new(socket)), cancel, channel);
+                Login::Shell(Arc::new(link))
             }
             Opened::Agent(greeted) => Login::Agent(greeted, socket),
         })

@@ -48,7 +48,7 @@ impl Connection {
         })?;
         let host = options.name();
         let login = match Link::ssh(host.clone(), socket, cancel)? {
-            command::Login::Shell(link) => Login::Shell(Arc::new(link)),
+            command::Login::Shell(link) => Login::Shell(link),
             command::Login::Agent(greeted, socket) => {
                 let agent = Agent::greeted(greeted, &host, PATIENCE, options.patience, cancel)?;
                 let agent = agent.packing(options.packing());
