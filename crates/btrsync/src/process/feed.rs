@@ -5,12 +5,20 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::event::PollFlags;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::pipe::{SpliceFlags, splice};
+use rustix::pipe::{SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, splice};
 
 use crate::Cancel;
+use crate::cancel::cancelled;
+
+/// How much waits in the pipe of a program that is slower than we are. What is urgent waits behind it.
+const PIPE_SIZE: usize = 256 << 10;
+
+/// Less than any program takes to read all of that.
+const MOMENT: Duration = Duration::from_micros(500);
 
 /// The writing end of a pipe to another process; a write to it waits for room or for a cancellation.
 #[derive(Debug)]
@@ -23,6 +31,10 @@ impl Feed {
     pub(crate) fn new(pipe: OwnedFd, cancel: &Cancel) -> io::Result<Self> {
         // Only this end of the pipe; that of the program keeps blocking.
         fcntl_setfl(&pipe, fcntl_getfl(&pipe)? | OFlags::NONBLOCK)?;
+        // Only a matter of speed; it may be a socket, or the user over a limit.
+        if fcntl_getpipe_size(&pipe).is_ok_and(|size| size < PIPE_SIZE) {
+            let _ = fcntl_setpipe_size(&pipe, PIPE_SIZE);
+        }
         Ok(Self { pipe: File::from(pipe), cancel: cancel.clone() })
     }
 
@@ -47,6 +59,7 @@ impl Feed {
         mut count: usize,
     ) -> io::Result<()> {
         self.write_all(first)?;
+        self.gather_room()?;
         while count > 0 {
             let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
             let moved =
@@ -57,6 +70,20 @@ impl Feed {
             count -= moved;
         }
         Ok(())
+    }
+
+    /// Where there is no room, waits until there is some, and for a moment more: who wakes up for each
+    /// piece that is taken out spends more time on that than on the pieces.
+    fn gather_room(&self) -> io::Result<()> {
+        let now = Some(Duration::ZERO);
+        if self.cancel.wait_for(&self.pipe, PollFlags::OUT, now)? {
+            return Ok(());
+        }
+        self.cancel.wait(&self.pipe, PollFlags::OUT)?;
+        match self.cancel.is_cancelled_within(MOMENT) {
+            true => Err(cancelled()),
+            false => Ok(()),
+        }
     }
 
     fn when_ready(
