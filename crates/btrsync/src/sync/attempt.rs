@@ -117,8 +117,8 @@ impl Attempt<'_> {
     async fn start(&self, cancel: &Cancel, begun: Option<Sent>) -> Result<Started, RootError> {
         let Job { step, src, dst, .. } = *self.job;
         let there = self.there().await?;
-        let here = self.is_here();
-        let skip: &[_] = if src.is_remote() || dst.is_remote() { &there } else { &[] };
+        let remote = src.is_remote() || dst.is_remote();
+        let skip: &[_] = if remote { &there } else { &[] };
         let request = SendRequest { skip, ..self.request(step, cancel) };
         let (flow, sent) = match begun {
             Some(begun) => begun,
@@ -133,7 +133,7 @@ impl Attempt<'_> {
         let left_out = !meta.skipped.is_empty();
         let bytes = there.iter().flatten().map(|prefix| prefix.bytes).sum();
         let repeated = if left_out { 0 } else { bytes };
-        let mut flow = self.transfer.through(flow, !here && !remote)?;
+        let mut flow = self.transfer.through(flow, !self.is_here() && !remote)?;
         let (counter, wire, waits) = (flow.counter(), flow.wire(), flow.take_waits());
         let received = dst.receive(flow, self.into, meta).await?;
         let resumed = Arc::new(AtomicU64::new(0));
