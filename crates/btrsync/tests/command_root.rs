@@ -91,3 +91,25 @@ async fn two_copies_that_are_the_same_serve_as_a_parent() {
     assert_eq!(sync(&src, &dst).await, ["2: nearest COW ancestor at the destination"]);
     assert_identical(&src.path().join("2"), &dst.path().join("good/2"));
 }
+
+#[tokio::test]
+async fn what_the_disk_has_refused_is_not_published() {
+    require_btrfs!();
+    require_tool!("sudo");
+    let (src, mut dst) = (LoopFs::new(), LoopFs::builder().size_mib(400).build());
+    let origin = src.path().join("origin");
+    btrfs::create_subvolume(&origin);
+    btrsync_testutil::write_files(&origin, 1, 100 << 20);
+    btrfs::snapshot_ro(&origin, &src.path().join("1"));
+    let sudo = Sudo::new(Cancel::new().unwrap());
+    let (from, to) = (root(&Local, src.path()).await, root(&sudo, dst.path()).await);
+    let (sync, options) = (BtrSync::new(from, to), SyncOptions::default());
+    dst.set_device_size(70);
+    assert_eq!(sync.sync(&Transfer::new(""), &options).await.failed, 1);
+    assert!(!dst.path().join("1").exists());
+    dst.set_device_size(400);
+    assert!(sync.sync(&Transfer::new(""), &options).await.is_success());
+    drop(sync);
+    dst.reopen();
+    assert_identical(&src.path().join("1"), &dst.path().join("1"));
+}

@@ -3,22 +3,13 @@
 //! The kernel drops extents that it could not write, and commits: who does not ask has empty files under a name that
 //! says that they are complete.
 
-use std::fs::File;
 use std::path::Path;
 
 use btrsync::sync::root::{RootError, StreamMeta};
 use btrsync::sync::{BtrSync, SyncOptions, Transfer};
-use btrsync_testutil::command::{output, program};
 use btrsync_testutil::{LoopFs, assert_identical, require_btrfs};
 
 use crate::support::{bulk, entries, flow_of, listed, root, stream};
-
-/// Lets the device of a filesystem end after so many MiB.
-fn set_size(fs: &LoopFs, mib: u64) {
-    let image = File::options().write(true).open(fs.image()).unwrap();
-    image.set_len(mib << 20).unwrap();
-    output(program("losetup").arg("--set-capacity").arg(fs.device())).unwrap();
-}
 
 #[tokio::test]
 async fn what_could_not_be_written_is_not_published() {
@@ -27,7 +18,7 @@ async fn what_could_not_be_written_is_not_published() {
     bulk(from.path(), "origin", "one", 100 << 20);
     let (src, dst) = (root(from.path()).await, root(to.path()).await);
     // Its metadata lies before that.
-    set_size(&to, 70);
+    to.set_device_size(70);
     let full = stream(&src, &listed(&src, "one").await, None).await;
     let receiving = dst.receive(flow_of(full), Path::new(""), StreamMeta::default()).await.unwrap();
     let refused = match receiving.await {
@@ -39,7 +30,7 @@ async fn what_could_not_be_written_is_not_published() {
     let (sync, options) = (BtrSync::new(src, dst), SyncOptions::default());
     assert_eq!(sync.sync(&Transfer::new(""), &options).await.failed, 1);
     assert!(entries(to.path()).is_empty());
-    set_size(&to, 400);
+    to.set_device_size(400);
     assert!(sync.sync(&Transfer::new(""), &options).await.is_success());
     drop(sync);
     to.reopen();

@@ -207,6 +207,17 @@ impl LoopFs {
         SubvolMount { point }
     }
 
+    /// Lets the device end after so many MiB, whatever the filesystem has been told: what it writes behind
+    /// that fails.
+    #[track_caller]
+    pub fn set_device_size(&self, mib: u64) {
+        let image = self.image();
+        let file = must("open", &image, File::options().write(true).open(&image));
+        must("resize", &image, file.set_len(mib << 20));
+        let mut losetup = program("losetup");
+        must("resize", &self.device, output(losetup.arg("--set-capacity").arg(&self.device)));
+    }
+
     /// Unmounts the filesystem and mounts it again, so that the kernel has nothing of it in its caches.
     ///
     /// The image's own pages stay where they are.
