@@ -35,7 +35,10 @@ pub(super) fn allocate(
     (offset, size): (u64, u64),
 ) -> Applied<()> {
     let mode = FallocateFlags::from_bits_retain(mode);
-    fallocate(&tree.writable(path)?.file, mode, offset, size).told("allocate or punch")
+    let node = tree.writable(path)?;
+    // What is about to become a hole is none by mistake.
+    node.find_compressed()?;
+    fallocate(&node.file, mode, offset, size).told("allocate or punch")
 }
 
 /// Writes a compressed extent, as it is where the filesystem and the file can take that.
@@ -48,7 +51,10 @@ pub(super) fn encoded_write(
     let node = tree.writable(path)?;
     if !decompress && encoded.compression != 0 {
         match kernel::encoded_write(&node.file, encoded) {
-            Ok(()) => return Ok(()),
+            Ok(()) => {
+                node.wrote_compressed(encoded.offset, encoded.length)?;
+                return tree.compressed.note(&node);
+            }
             Err(error) if is_about_the_form(&error) => {}
             Err(error) => return Err(error.into()),
         }
@@ -122,6 +128,7 @@ pub(super) fn enable_verity(
     drop(node);
     tree.close(path);
     tree.written.give_up();
+    tree.compressed.settle()?;
     kernel::enable_verity(file.as_fd(), verity)?;
     tree.hold(path, Node::found(file, kind, Access::Read));
     Ok(())

@@ -12,6 +12,7 @@ mod attributes;
 mod begin;
 mod checkpoint;
 mod clone;
+mod compressed;
 pub(crate) mod confine;
 mod create;
 mod current;

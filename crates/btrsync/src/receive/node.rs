@@ -9,9 +9,9 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use btrsync_kernel as kernel;
 use rustix::fs::{
-    AtFlags, FileType, Gid, IFlags, Mode, Timestamps, Uid, XattrFlags, chmod, chownat, fchmod,
-    flistxattr, fremovexattr, fsetxattr, fstat, futimens, ioctl_getflags, ioctl_setflags,
-    removexattr, setxattr, utimensat,
+    AtFlags, FileType, Gid, IFlags, Mode, SeekFrom, Timestamps, Uid, XattrFlags, chmod, chownat,
+    fchmod, flistxattr, fremovexattr, fsetxattr, fstat, futimens, ioctl_getflags, ioctl_setflags,
+    removexattr, seek, setxattr, utimensat,
 };
 use rustix::io::Errno;
 
@@ -45,7 +45,12 @@ pub(super) struct Node {
     fresh: Cell<Option<Fresh>>,
     /// How much of its data may be in memory alone.
     unwritten: Cell<usize>,
+    /// Where data was written as it was compressed, from and to.
+    compressed: RefCell<Vec<(u64, u64)>>,
 }
+
+/// How many ranges of compressed data are noted of a file at most. Most files have one.
+const RANGES: usize = 4096;
 
 /// How much of a file is left in memory before the kernel is asked to write it, in bytes. It does so while
 /// more comes, and while it has the data at hand; by itself it would wait for the end.
@@ -70,6 +75,7 @@ impl Node {
             plain: Cell::new(false),
             fresh: Cell::new(None),
             unwritten: Cell::new(0),
+            compressed: RefCell::default(),
         }
     }
 
@@ -103,6 +109,42 @@ impl Node {
         if self.unwritten.get() >= UNWRITTEN {
             self.unwritten.set(0);
             kernel::begin_write_out(&self.file)?;
+        }
+        Ok(())
+    }
+
+    /// Takes notice of data that was written as it was compressed.
+    pub(super) fn wrote_compressed(&self, offset: u64, length: u64) -> Applied<()> {
+        let end = offset.saturating_add(length);
+        let mut ranges = self.compressed.borrow_mut();
+        match ranges.last_mut().filter(|(_, last)| *last == offset) {
+            Some((_, last)) => *last = end,
+            None => ranges.push((offset, end)),
+        }
+        let many = ranges.len() >= RANGES;
+        drop(ranges);
+        if many { self.find_compressed() } else { Ok(()) }
+    }
+
+    /// Fails where data that was written as it was compressed is not there.
+    pub(super) fn find_compressed(&self) -> Applied<()> {
+        let ranges = self.compressed.take();
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        match kernel::writes_out() {
+            true => kernel::write_out(&self.file)?,
+            false => kernel::commit(&self.file)?,
+        }
+        let size = fstat(&self.file).told("look at it")?.st_size.cast_unsigned();
+        let is_there = |(from, to): (u64, u64)| -> Applied<bool> {
+            let to = to.min(size);
+            Ok(from >= to || seek(&self.file, SeekFrom::Hole(from)).told("look for data")? >= to)
+        };
+        for range in ranges {
+            if !is_there(range)? {
+                return Err(Errno::IO).told("write compressed data");
+            }
         }
         Ok(())
     }

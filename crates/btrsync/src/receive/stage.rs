@@ -39,6 +39,8 @@ pub(super) struct Stage<'a> {
     staging: OsString,
     /// The names of the checkpoints that are there; all but the last only until they can be deleted.
     checkpoints: Vec<OsString>,
+    /// Whether the subvolume may have the record of a checkpoint.
+    noted: bool,
     left: Left,
 }
 
@@ -75,12 +77,13 @@ impl<'a> Stage<'a> {
     /// One that is never published.
     pub(super) fn nameless(into: &'a Directory, uuid: Uuid) -> Self {
         let (name, staging) = (OsString::new(), staging_name(uuid));
-        Self { into, name, staging, checkpoints: Vec::new(), left: Left::Nothing }
+        Self { into, name, staging, checkpoints: Vec::new(), noted: false, left: Left::Nothing }
     }
 
     /// Takes over what an interrupted run has kept.
     pub(super) fn take_over(&mut self, kept: &Kept) {
         self.checkpoints = vec![kept.at.clone()];
+        self.noted = true;
         if let Some(staging) = &kept.staging {
             self.staging.clone_from(staging);
         }
@@ -113,16 +116,19 @@ impl<'a> Stage<'a> {
 
     /// Makes a checkpoint of the subvolume, which is durable when this returns, and deletes the one
     /// before. For want of space it makes none: then the next one may succeed. The data is on disk before
-    /// there is a record of it, for a snapshot does not tell of what could not be written.
+    /// there is a record of it, for a snapshot does not tell of what could not be written; that is told
+    /// once, and so ends the transfer for whatever reason it was.
     pub(super) fn save(
         &mut self,
         dir: &File,
         checkpoint: &Checkpoint,
     ) -> Result<bool, ReceiveError> {
         let at = temporary::name(checkpoint.origin.identity.uuid, Unfinished::Checkpoint);
-        let note =
-            || checkpoint.note(dir).map_err(|e| io("note a checkpoint in", self.staging_path(), e));
-        let made = self.write_out(dir).and_then(|()| note()).and_then(|()| {
+        self.write_out(dir)?;
+        self.noted = true;
+        let noted =
+            checkpoint.note(dir).map_err(|e| io("note a checkpoint in", self.staging_path(), e));
+        let made = noted.and_then(|()| {
             let made = kernel::snapshot(dir, &self.into.file, &at, true);
             made.map_err(|e| self.kernel("make a checkpoint of", e))
         });
@@ -218,7 +224,7 @@ impl<'a> Stage<'a> {
     ) -> Result<(), ReceiveError> {
         let root = Rc::clone(tree.root());
         let dir = &root.file;
-        if self.has_checkpoint() {
+        if self.noted {
             let forgotten = checkpoint::forget(dir);
             forgotten.map_err(|e| io("remove the checkpoint from", self.staging_path(), e))?;
         }

@@ -13,6 +13,7 @@ use rustix::fs::{FileType, Mode, OFlags, Timestamps};
 use rustix::process::{Resource, getrlimit};
 
 use super::apply_error::{Applied, ApplyError, Told};
+use super::compressed::Compressed;
 use super::confine::{self, is_at_or_below};
 use super::locks::Locks;
 use super::node::{Access, Node};
@@ -41,6 +42,7 @@ pub(super) struct Tree {
     pub(super) locks: Locks,
     /// The files whose data may not be on disk.
     pub(super) written: Written,
+    pub(super) compressed: Compressed,
     /// The permissions of a new file: those that the last one got, which the next most often gets too.
     /// The root is closed meanwhile.
     new_mode: Mode,
@@ -69,6 +71,7 @@ impl Tree {
             clock: 0,
             locks,
             written: Written::new(most_open(16)),
+            compressed: Compressed::default(),
             new_mode: Mode::RUSR | Mode::WUSR,
         })
     }
@@ -245,6 +248,7 @@ impl Tree {
     /// its protection.
     pub(super) fn settle(&mut self) -> Applied<()> {
         self.files.clear();
+        self.compressed.settle()?;
         self.directories.drain().try_for_each(|(_, slot)| slot.node.settle())?;
         self.locks.restore(&self.root.file)
     }

@@ -3,11 +3,12 @@
 //! The kernel drops extents that it could not write, and commits: who does not ask has empty files under a name that
 //! says that they are complete.
 
+use std::fs;
 use std::path::Path;
 
 use btrsync::sync::root::{RootError, StreamMeta};
 use btrsync::sync::{BtrSync, SyncOptions, Transfer};
-use btrsync_testutil::{LoopFs, assert_identical, require_btrfs};
+use btrsync_testutil::{LoopFs, assert_identical, btrfs, require_btrfs};
 
 use crate::support::{bulk, entries, flow_of, listed, root, stream};
 
@@ -35,4 +36,32 @@ async fn what_could_not_be_written_is_not_published() {
     drop(sync);
     to.reopen();
     assert_identical(&from.path().join("one"), &to.path().join("one"));
+}
+
+/// Hexadecimal digits of noise: every second half of a byte can be spared.
+fn digits(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes = Vec::with_capacity(length + 16);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend((0..16).map(|at| b"0123456789abcdef"[(state >> (4 * at)) as usize % 16]));
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn what_could_not_be_written_as_it_was_compressed_is_not_published() {
+    require_btrfs!();
+    let from = LoopFs::builder().size_mib(400).mount_options("compress-force=zstd:1").build();
+    let to = LoopFs::builder().size_mib(400).build();
+    btrfs::create_subvolume(&from.path().join("origin"));
+    fs::write(from.path().join("origin/file"), digits(150 << 20)).unwrap();
+    btrfs::snapshot_ro(&from.path().join("origin"), &from.path().join("one"));
+    let (src, dst) = (root(from.path()).await, root(to.path()).await);
+    to.set_device_size(70);
+    let (sync, options) = (BtrSync::new(src, dst), SyncOptions::default());
+    assert_eq!(sync.sync(&Transfer::new(""), &options).await.failed, 1);
+    assert!(entries(to.path()).is_empty());
 }
