@@ -75,13 +75,11 @@ impl<R: Read> FrameReader<R> {
         let offset = self.peeked.max(self.buffer.offset());
         let skipped = usize::try_from(offset - self.buffer.offset()).ok()?;
         let bytes = self.buffer.unread().get(skipped..)?;
-        let header = CommandHeader::parse(bytes.first_chunk()?);
-        let length = usize::try_from(header.length).ok()?;
-        let raw = bytes.get(..COMMAND_HEADER_LEN.checked_add(length)?)?;
-        let kind = CommandKind::from_number(header.code.0)?;
-        let is_within = !kind.names_subvolume() && kind != CommandKind::End;
-        let is_right = length <= version.max_payload() && kind.since() <= version;
-        if !is_within || !is_right || header.checksum(&raw[COMMAND_HEADER_LEN..]) != header.crc {
+        let head = Head { offset, header: CommandHeader::parse(bytes.first_chunk()?) };
+        let raw = bytes.get(..COMMAND_HEADER_LEN + head.payload_len(version).ok()?)?;
+        head.verify(&raw[COMMAND_HEADER_LEN..]).ok()?;
+        let kind = head.judge(version, false).ok()?;
+        if kind.names_subvolume() || kind == CommandKind::End {
             return None;
         }
         self.peeked = offset + raw.len() as u64;
@@ -109,13 +107,14 @@ impl<R: Read> FrameReader<R> {
         after: Option<CommandKind>,
     ) -> Result<Frame<'_>, Error> {
         let offset = self.buffer.offset();
-        let header = self.read_header(after)?;
-        let len = COMMAND_HEADER_LEN + self.payload_len(version, header)?;
+        let head = Head { offset, header: self.read_header(after)? };
+        let len = COMMAND_HEADER_LEN + head.payload_len(version)?;
         if !self.fill(len)? {
-            return Err(self.truncated(Place::Payload { command: header.code, start: offset }));
+            let command = head.header.code;
+            return Err(self.truncated(Place::Payload { command, start: offset }));
         }
-        self.verify(header, len)?;
-        let kind = self.judge(header, version, after)?;
+        head.verify(&self.buffer.unread()[COMMAND_HEADER_LEN..len])?;
+        let kind = head.judge(version, after.is_none())?;
         self.state = match kind {
             CommandKind::End => State::Outside { ended: true },
             _ => State::Inside { version, after: Some(kind) },
@@ -130,48 +129,6 @@ impl<R: Read> FrameReader<R> {
         header.ok_or_else(|| self.truncated(Place::CommandHeader { after }))
     }
 
-    fn payload_len(&self, version: Version, header: CommandHeader) -> Result<usize, Error> {
-        let limit = version.max_payload();
-        match usize::try_from(header.length) {
-            Ok(length) if length <= limit => Ok(length),
-            _ => Err(Error::CommandTooLong {
-                offset: self.buffer.offset(),
-                command: header.code,
-                length: header.length,
-                limit,
-            }),
-        }
-    }
-
-    fn verify(&self, header: CommandHeader, len: usize) -> Result<(), Error> {
-        let found = header.checksum(&self.buffer.unread()[COMMAND_HEADER_LEN..len]);
-        if found == header.crc {
-            return Ok(());
-        }
-        let (offset, command) = (self.buffer.offset(), header.code);
-        Err(Error::Checksum { offset, command, expected: header.crc, found })
-    }
-
-    /// Says which command it is, if one may stand here.
-    fn judge(
-        &self,
-        header: CommandHeader,
-        version: Version,
-        after: Option<CommandKind>,
-    ) -> Result<CommandKind, Error> {
-        let offset = self.buffer.offset();
-        let number = header.code.0;
-        let command =
-            CommandKind::from_number(number).ok_or(Error::UnknownCommand { offset, number })?;
-        if command.since() > version {
-            return Err(Error::CommandTooNew { offset, command, version });
-        }
-        if after.is_none() && !command.names_subvolume() {
-            return Err(Error::NoSubvolume { offset, command });
-        }
-        Ok(command)
-    }
-
     fn fill(&mut self, len: usize) -> Result<bool, Error> {
         let filled = self.buffer.fill(len);
         filled.map_err(|source| Error::Read { offset: self.input_len(), source })
@@ -183,5 +140,46 @@ impl<R: Read> FrameReader<R> {
 
     fn input_len(&self) -> u64 {
         self.buffer.offset() + self.buffer.available() as u64
+    }
+}
+
+/// The header of a command and where it stands.
+struct Head {
+    offset: u64,
+    header: CommandHeader,
+}
+
+impl Head {
+    fn payload_len(&self, version: Version) -> Result<usize, Error> {
+        let (offset, CommandHeader { code: command, length, .. }) = (self.offset, self.header);
+        let limit = version.max_payload();
+        match usize::try_from(length) {
+            Ok(length) if length <= limit => Ok(length),
+            _ => Err(Error::CommandTooLong { offset, command, length, limit }),
+        }
+    }
+
+    fn verify(&self, payload: &[u8]) -> Result<(), Error> {
+        let (offset, CommandHeader { code: command, crc: expected, .. }) =
+            (self.offset, self.header);
+        let found = self.header.checksum(payload);
+        match found == expected {
+            true => Ok(()),
+            false => Err(Error::Checksum { offset, command, expected, found }),
+        }
+    }
+
+    /// Says which command it is, if one may stand here, `first` in its stream or not.
+    fn judge(&self, version: Version, first: bool) -> Result<CommandKind, Error> {
+        let (offset, number) = (self.offset, self.header.code.0);
+        let command =
+            CommandKind::from_number(number).ok_or(Error::UnknownCommand { offset, number })?;
+        if command.since() > version {
+            return Err(Error::CommandTooNew { offset, command, version });
+        }
+        if first && !command.names_subvolume() {
+            return Err(Error::NoSubvolume { offset, command });
+        }
+        Ok(command)
     }
 }
