@@ -140,7 +140,8 @@ pub(crate) struct Args {
     pub(crate) no_space_check: bool,
 
     /// Hold up to SIZE bytes of each stream in memory while the receiver is busy; K, M and G are units,
-    /// 0 is none. The default is 16M, and none where this process itself is at both ends
+    /// 0 is none. The default is 16M, and none where this process itself is at both ends, or one of
+    /// them on another machine
     #[arg(long, value_name = "SIZE", value_parser = amount::size, hide_short_help = true, help_heading = RUN)]
     pub(crate) buffer: Option<usize>,
 
