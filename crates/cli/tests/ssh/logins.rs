@@ -3,10 +3,11 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use btrsync_testutil::machine::Machine;
 use btrsync_testutil::{btrfs, require_machines};
 use rustix::process::Signal;
 
-use crate::sides::{BOTH, Sides, all_end, at, sockets};
+use crate::sides::{BOTH, Sides, Way, all_end, at, sockets};
 use crate::support::{Pair, arrived, signal};
 
 /// A number of snapshots, all of one subvolume.
@@ -110,4 +111,32 @@ fn several_sources_on_one_machine_need_one_login() {
     }
     assert_eq!(sides.far().logins(), 1);
     sides.is_quiet();
+}
+
+/// The cipher that both sides agree on, with these lines in the user's configuration and that of the other side.
+#[track_caller]
+fn cipher(theirs: &str, there: &str) -> String {
+    let far = Machine::builder().sshd_line("LogLevel DEBUG1").sshd_line(there);
+    let sides = Sides::with(Way::Push, Pair::with_snapshots(&["1"]), far);
+    let config = sides.near().home("root").join(".ssh/config");
+    let ours = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("Host far\n{theirs}{ours}")).unwrap();
+    sides.sync(&["-y"]).exits(0);
+    sides.is_complete();
+    let log = sides.far().log();
+    let (_, told) = log.split_once("server->client cipher: ").unwrap_or_else(|| panic!("{log}"));
+    told.split_whitespace().next().unwrap().to_owned()
+}
+
+#[test]
+fn a_fast_cipher_is_preferred_unless_the_user_or_the_other_side_says_otherwise() {
+    require_machines!();
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap();
+    let has_aes = ["aes", "pclmulqdq"].iter().all(|it| cpu.split_whitespace().any(|is| is == *it))
+        || ["aes", "pmull"].iter().all(|it| cpu.split_whitespace().any(|is| is == *it));
+    let fast = if has_aes { "aes128-gcm@openssh.com" } else { "chacha20-poly1305@openssh.com" };
+    assert_eq!(cipher("", ""), fast);
+    assert_eq!(cipher("  Ciphers aes192-ctr,aes128-gcm@openssh.com\n", ""), "aes192-ctr");
+    let chacha = "chacha20-poly1305@openssh.com";
+    assert_eq!(cipher("", &format!("Ciphers {chacha}")), chacha);
 }

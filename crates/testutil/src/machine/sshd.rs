@@ -47,7 +47,7 @@ impl Sshd {
             "HostKey {dir}/host_key\nAuthorizedKeysFile {dir}/user_key.pub .ssh/authorized_keys\n\
              PidFile none\n\
              StrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\n\
-             KbdInteractiveAuthentication no\nLogLevel VERBOSE\nPrintMotd no\n{lines}",
+             KbdInteractiveAuthentication no\nPrintMotd no\n{lines}LogLevel VERBOSE\n",
             dir = dir.display()
         );
         let config = dir.join("sshd_config");

@@ -4,6 +4,7 @@
 //! that come from one [`Ssh`] share one login.
 
 mod address;
+mod asked;
 mod connection;
 mod program;
 mod socket;

@@ -9,13 +9,14 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 
 use super::SshOptions;
+use super::asked::Asked;
 
 const PREFIX: &str = "btrsync-ssh-";
 
@@ -72,9 +73,13 @@ impl Socket {
     pub(in crate::sync::root) fn login(&self, command: &str) -> Command {
         let mut ssh = Command::new("ssh");
         ssh.args(["-T", "-a", "-x", "-S"]).arg(self.path()).args(["-o", "ControlMaster=yes"]);
-        let newer = if version() >= Some((8, 7)) { &PLAIN_SINCE_8_7[..] } else { &[] };
+        let asked = Asked::about(&self.options);
+        let newer = if asked.is_8_7() { &PLAIN_SINCE_8_7[..] } else { &[] };
         for option in PLAIN.iter().chain(newer) {
             ssh.args(["-o", option]);
+        }
+        if let Some(ciphers) = asked.ciphers() {
+            ssh.args(["-o", &format!("Ciphers={ciphers}")]);
         }
         let patience = self.patience().as_secs();
         let interval = patience.div_ceil(SIGNS).max(1);
@@ -100,21 +105,6 @@ impl Socket {
     fn path(&self) -> PathBuf {
         self.dir.path().join("s")
     }
-}
-
-/// Asks ssh for its version; `None` where it tells none that is known, or cannot be started.
-fn version() -> Option<(u32, u32)> {
-    let told = Command::new("ssh").arg("-V").stdin(Stdio::null()).output().ok()?;
-    parse_version(&String::from_utf8_lossy(&told.stderr))
-}
-
-/// Reads `OpenSSH_9.2p1 …`; some systems put their name in between.
-fn parse_version(text: &str) -> Option<(u32, u32)> {
-    let (_, rest) = text.split_once("OpenSSH_")?;
-    let numbers = rest.split_whitespace().next()?.rsplit('_').next()?;
-    let (major, minor) = numbers.split_once('.')?;
-    let minor = minor.split(|c: char| !c.is_ascii_digit()).next()?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// Where sockets go: short, for their paths may have some hundred bytes only, and not shared by network.
@@ -160,20 +150,6 @@ mod tests {
         flock(&lock, FlockOperation::LockExclusive).unwrap();
         sweep(base.path());
         assert!(!dead.exists() && living.exists() && other.exists());
-    }
-
-    #[test]
-    fn versions_are_read() {
-        for (text, version) in [
-            ("OpenSSH_9.2p1 Debian-2+deb12u7, OpenSSL 3.0.17 1 Jul 2025\n", Some((9, 2))),
-            ("OpenSSH_8.4p1, OpenSSL 1.1.1w", Some((8, 4))),
-            ("OpenSSH_10.0p2, LibreSSL", Some((10, 0))),
-            ("OpenSSH_for_Windows_9.5p1, LibreSSL 3.8.2", Some((9, 5))),
-            ("Dropbear v2022.83", None),
-            ("OpenSSH_", None),
-        ] {
-            assert_eq!(parse_version(text), version, "{text}");
-        }
     }
 
     #[test]
