@@ -2,7 +2,8 @@
 //!
 //! The kernel cannot begin a stream in its middle. Whoever continues one makes it again from its start,
 //! and must not take another stream for the same: each command is hashed with the hash of those
-//! before it as the key, so that a chain can go on where another process has left it.
+//! before it as the key, so that a chain can go on where another process has left it. Of a command with
+//! much data that is its beginning, which has the checksum of all of it.
 
 use std::cmp::Ordering;
 
@@ -25,14 +26,19 @@ use btrsync_stream::{Command, Frame, Version};
 pub struct Prefix {
     /// Its length in bytes; the header of the stream does not count.
     pub bytes: u64,
-    /// The BLAKE3 hash of the last command, keyed with that of the commands before it.
+    /// The BLAKE3 hash of the last command's first KiB, keyed with that of the commands before it. What of
+    /// a command is behind that, its checksum in there stands for.
     pub hash: [u8; 32],
 }
 
+/// How much of a command is hashed at most, in bytes. All but those with data or large attributes are shorter.
+const HASHED: usize = 1024;
+
 impl Prefix {
-    /// Takes the next command of the stream, as it was read.
+    /// Takes the next command of the stream, as it was read and found to be as its checksum says.
     pub fn add(&mut self, command: &[u8]) {
-        self.hash = *blake3::keyed_hash(&self.hash, command).as_bytes();
+        let hashed = &command[..command.len().min(HASHED)];
+        self.hash = *blake3::keyed_hash(&self.hash, hashed).as_bytes();
         self.bytes += command.len() as u64;
     }
 
@@ -72,4 +78,40 @@ pub(crate) fn left_out(frame: &Frame<'_>, command: &Command<'_>) -> i64 {
         length.saturating_sub(shorter(frame.version())).saturating_mul(size.div_ceil(MOST_WRITTEN));
     let whole = size.saturating_add(commands).min(i64::MAX as u64);
     whole.cast_signed().saturating_sub_unsigned(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use btrsync_stream::{CommandKind, FrameReader, Header};
+
+    use super::*;
+
+    fn of_a_file_with(data: &[u8]) -> Prefix {
+        let mut stream = Header { version: Version::V1 }.encode().to_vec();
+        let subvol = Command::Subvol { path: b"s", uuid: uuid::Uuid::from_u128(1), ctransid: 1 };
+        for command in [subvol, Command::Write { path: b"f", offset: 0, data }] {
+            command.encode(Version::V1, &mut stream).unwrap();
+        }
+        let (mut frames, mut prefix) = (FrameReader::new(stream.as_slice()), Prefix::default());
+        for kind in [CommandKind::Subvol, CommandKind::Write] {
+            let frame = frames.next_frame().unwrap().unwrap();
+            assert_eq!(frame.kind(), kind);
+            prefix.add(frame.raw());
+        }
+        prefix
+    }
+
+    #[test]
+    fn any_byte_of_a_large_command_counts() {
+        let data = vec![7; 48 << 10];
+        let whole = of_a_file_with(&data);
+        assert_eq!(of_a_file_with(&data), whole);
+        for at in [0, HASHED, data.len() / 2, data.len() - 1] {
+            let mut other = data.clone();
+            other[at] ^= 1;
+            let other = of_a_file_with(&other);
+            assert_eq!(other.bytes, whole.bytes);
+            assert_ne!(other.hash, whole.hash, "byte {at}");
+        }
+    }
 }
