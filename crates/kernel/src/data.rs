@@ -123,6 +123,34 @@ pub fn encoded_write(file: impl AsFd, encoded: &Encoded<'_>) -> Result<()> {
     ioctl::call::<EncodedWrite>(file, &mut args)
 }
 
+/// Reads the data of a file at `offset` as it is stored, into `buffer` (`BTRFS_IOC_ENCODED_READ`): up to the
+/// end of one extent, decompressed by nobody, from the disk and not from memory.
+///
+/// What is not compressed comes as it is, with 0 for the compression, as much of it as there is room for;
+/// where the file has a hole there is a length and no data. Nothing at the end of the file. The longest
+/// data that is compressed has 128 KiB. Needs `CAP_SYS_ADMIN`, and a kernel from 5.18 on.
+///
+/// # Errors
+///
+/// [`Error::Call`](crate::Error::Call): `ENOBUFS` where compressed data is longer than the buffer, `ENOTTY` on an
+/// older kernel, `EPERM`, `EIO`.
+pub fn encoded_read(
+    file: impl AsFd,
+    offset: u64,
+    buffer: &mut [u8],
+) -> Result<Option<Encoded<'_>>> {
+    let (read, args) = ioctl::read_encoded(file, offset.cast_signed(), buffer)?;
+    let encoded = Encoded {
+        offset,
+        length: args.len,
+        unencoded_length: args.unencoded_len,
+        unencoded_offset: args.unencoded_offset,
+        compression: args.compression,
+        data: &buffer[..read],
+    };
+    Ok((encoded.length > 0).then_some(encoded))
+}
+
 /// How a file is sealed with fs-verity.
 #[derive(Debug, Clone, Copy)]
 pub struct Verity<'a> {

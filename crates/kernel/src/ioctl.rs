@@ -7,7 +7,7 @@
 use std::ffi::c_void;
 use std::os::fd::{AsFd, AsRawFd};
 
-use linux_raw_sys::general::fsxattr;
+use linux_raw_sys::general::{fsxattr, iovec};
 use linux_raw_sys::{btrfs as raw, ioctl as op};
 use rustix::io;
 use rustix::ioctl::{Ioctl, IoctlOutput, NoArg, Opcode, ioctl, opcode};
@@ -164,6 +164,47 @@ pub(crate) fn begin_writing(fd: impl AsFd) -> io::Result<()> {
         _ => {
             Err(io::Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(io::Errno::IO))
         }
+    }
+}
+
+/// Reads data of a file as it is stored, from `offset` on; returns how much of `buffer` it takes, and what
+/// the kernel tells of it.
+pub(crate) fn read_encoded(
+    fd: impl AsFd,
+    offset: i64,
+    buffer: &mut [u8],
+) -> Result<(usize, raw::btrfs_ioctl_encoded_io_args)> {
+    let vector = iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() as _ };
+    let mut args = zeroed::<EncodedWrite>();
+    args.iov = (&raw const vector).cast();
+    args.iovcnt = 1;
+    args.offset = offset;
+    // SAFETY: the kernel writes into `args`, and at most its length into the buffer that the vector names;
+    // both are borrowed exclusively until the call has returned.
+    let read = io::retry_on_intr(|| unsafe { ioctl(&fd, EncodedRead(&mut args)) });
+    let read = read.map_err(|e| Error::call(Operation("BTRFS_IOC_ENCODED_READ"), e))?;
+    Ok((read.min(buffer.len()), args))
+}
+
+/// A read of encoded data.
+struct EncodedRead<'a>(&'a mut raw::btrfs_ioctl_encoded_io_args);
+
+// SAFETY: opcode and structure are a pair of linux/btrfs.h, and the pointer is that of an exclusive borrow;
+// made only by `read_encoded`, which keeps the buffer alive that the structure names.
+unsafe impl Ioctl for EncodedRead<'_> {
+    type Output = usize;
+    const IS_MUTATING: bool = true;
+
+    fn opcode(&self) -> Opcode {
+        opcode::read::<raw::btrfs_ioctl_encoded_io_args>(0x94, 64)
+    }
+
+    fn as_ptr(&mut self) -> *mut c_void {
+        std::ptr::from_mut(self.0).cast()
+    }
+
+    unsafe fn output_from_ptr(out: IoctlOutput, _: *mut c_void) -> io::Result<usize> {
+        Ok(out as usize)
     }
 }
 

@@ -192,6 +192,15 @@ impl Flow {
         Self { originals, ..self }
     }
 
+    /// What the beginnings of its streams amount to, in bytes as they are counted here.
+    pub(crate) fn amount(&self, there: &[Option<Prefix>]) -> u64 {
+        let of = |(at, prefix): (usize, &Option<Prefix>)| {
+            let (bytes, original) = (prefix.as_ref()?.bytes, self.originals.get(at));
+            Some(original.and_then(Option::as_ref).map_or(bytes, |one| one.amount(bytes)))
+        };
+        there.iter().enumerate().filter_map(of).sum()
+    }
+
     /// Takes what the data of files is to be read from, stream by stream; nothing where it is in the
     /// streams.
     pub(crate) fn take_originals(&mut self) -> Vec<Option<Original>> {

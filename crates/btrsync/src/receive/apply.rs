@@ -86,6 +86,11 @@ impl Applier {
         self.fetch.iter().for_each(|fetch| fetch.count(bytes));
     }
 
+    /// What bytes of a whole stream amount to.
+    pub(super) fn amount(&self, bytes: u64) -> u64 {
+        self.fetch.as_ref().map_or(bytes, |fetch| fetch.amount(bytes))
+    }
+
     /// What a stream has before its first command.
     pub(super) fn prefix(&self) -> Prefix {
         self.fetch.as_ref().map(Fetch::prefix).unwrap_or_default()
@@ -123,7 +128,7 @@ impl Applier {
                 Ok(())
             }
             None if self.fetch.is_some() && frame.kind() == CommandKind::UpdateExtent => {
-                self.copy(command)
+                self.copy(command, frame.offset())
             }
             None if path_of(command).is_empty() => self.change_root(command, sources),
             None => self.change(command, sources),
@@ -236,15 +241,14 @@ impl Applier {
         clone::share(&mut self.tree, path, &source, range)
     }
 
-    /// Fetches the data that a command tells of.
-    fn copy(&mut self, command: &Command<'_>) -> Applied<()> {
+    /// Fetches the data that a command at a place in the stream tells of.
+    fn copy(&mut self, command: &Command<'_>, place: u64) -> Applied<()> {
         let (Some(fetch), Command::UpdateExtent { path, offset, size }) =
             (&mut self.fetch, *command)
         else {
             return Err(ApplyError::NoData);
         };
-        let node = self.tree.writable(path)?;
-        fetch.copy(&node, Extent { path, offset, size })
+        fetch.copy(&mut self.tree, Extent { path, offset, size }, place)
     }
 
     /// Does what was put off; returns the root directory, and the times that it gets.

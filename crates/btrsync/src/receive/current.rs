@@ -55,7 +55,7 @@ impl<'d> Current<'d> {
     /// Takes notice of a command whose turn will come. What is wrong with it is told then.
     pub(super) fn see(&mut self, frame: &Frame<'_>) {
         if let (Some(fetch), Ok(command)) = (self.applier.fetch_mut(), Command::decode(frame)) {
-            fetch.see(&command);
+            fetch.see(&command, frame.offset());
         }
     }
 
@@ -236,7 +236,8 @@ impl<'d> Skipping<'d> {
         };
         let command = Command::decode(frame)?;
         fetch.note(&command);
-        fetch.count(left_out(frame, &command));
+        let left_out = left_out(frame, &command);
+        fetch.count(fetch.amount(left_out.unsigned_abs()).cast_signed() * left_out.signum());
         self.passed.add_whole(frame, &command);
         Ok(())
     }
@@ -254,8 +255,9 @@ impl<'d> Skipping<'d> {
         let applier = Applier::resume(dir, origin.identity.uuid, root, decompress);
         let failed = |source| ReceiveError::Stage { path: stage.staging_path(), source };
         let applier = applier.map_err(failed)?.fetching(fetch);
-        applier.count(rest.cast_signed().saturating_neg());
+        applier.count(applier.amount(rest).cast_signed().saturating_neg());
         let Prefix { bytes, .. } = prefix;
+        let resumed = applier.amount(bytes);
         let (taken, applied) = (Prefix { bytes: bytes + rest, ..prefix }, prefix);
         Ok(Current {
             applier,
@@ -266,7 +268,7 @@ impl<'d> Skipping<'d> {
             applied,
             saved: bytes,
             saved_at: Instant::now(),
-            resumed: bytes,
+            resumed,
         })
     }
 

@@ -101,11 +101,12 @@ impl Checkpoints {
         are_enough && (self.every < Self::DEFAULT_EVERY || since.elapsed() >= Self::LEAST_PAUSE)
     }
 
-    /// How much of an extent is fetched at most before it is asked whether a checkpoint is due.
+    /// How much of an extent is fetched at most before it is asked whether a checkpoint is due. One that is
+    /// compressed has 128 KiB at most, and stays whole.
     pub(super) fn piece(self) -> u64 {
         match self.every {
             0 => u64::MAX,
-            every => (every / 16).clamp(48 << 10, 4 << 20),
+            every => (every / 16).clamp(128 << 10, 4 << 20),
         }
     }
 

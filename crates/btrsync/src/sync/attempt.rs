@@ -131,8 +131,11 @@ impl Attempt<'_> {
             anew: self.anew,
         };
         let left_out = !meta.skipped.is_empty();
-        let bytes = there.iter().flatten().map(|prefix| prefix.bytes).sum();
-        let repeated = if left_out { 0 } else { bytes };
+        let there = flow.amount(&there);
+        if there > 0 {
+            self.transfer.told().report_resumed(self.job, there);
+        }
+        let repeated = if left_out { 0 } else { there };
         let mut flow = self.transfer.through(flow, !self.is_here() && !remote)?;
         let (counter, wire, waits) = (flow.counter(), flow.wire(), flow.take_waits());
         let received = dst.receive(flow, self.into, meta).await?;
@@ -175,12 +178,8 @@ impl Attempt<'_> {
         let partial = dst.partial(self.into).await?;
         let part = |vol| part_of(&partial, vol, step.parent.as_ref());
         let there: Vec<_> = step.vols.iter().map(part).collect();
-        let bytes = there.iter().flatten().map(|prefix| prefix.bytes).sum();
-        if bytes == 0 {
-            return Ok(Vec::new());
-        }
-        self.transfer.told().report_resumed(self.job, bytes);
-        Ok(there)
+        let has_some = there.iter().flatten().any(|prefix| prefix.bytes > 0);
+        Ok(if has_some { there } else { Vec::new() })
     }
 }
 

@@ -7,13 +7,14 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use btrsync::sync::root::{RootOptions, StreamForm};
+use btrsync::sync::root::{Checkpoints, RootOptions, SendRequest, StreamForm, StreamMeta};
 use btrsync::sync::{BtrSync, SyncOptions, Transfer};
+use btrsync::{Cancel, Limit};
 use btrsync_kernel::clone_range;
-use btrsync_testutil::{LoopFs, assert_identical, btrfs, require_btrfs};
+use btrsync_testutil::{LoopFs, Random, assert_identical, btrfs, require_btrfs};
 use rustix::fs::{IFlags, ioctl_setflags};
 
-use crate::support::{is_compressed, root_with};
+use crate::support::{digits, entries, eventually, is_compressed, listed, root, root_with};
 
 const ALGORITHMS: [&str; 3] = ["zstd", "lzo", "zlib"];
 const BLOCK: u64 = 4096;
@@ -112,4 +113,89 @@ async fn what_is_not_wanted_compressed_is_not() {
         assert!(is_compressed(&from.path().join("two").join(algorithm).join("whole")));
         assert!(!is_compressed(&to.path().join("two").join(algorithm).join("whole")));
     }
+}
+
+/// What the files of a subvolume store, and how long they are.
+fn stored(vol: &Path) -> btrsync_kernel::FileData {
+    btrfs::sync(vol);
+    btrsync_kernel::file_data(File::open(vol).unwrap(), 0, || false).unwrap()
+}
+
+#[tokio::test]
+async fn in_full_it_goes_past_the_stream_with_all_parts_and_counts_as_it_is_stored() {
+    require_btrfs!();
+    let (from, to) = (source(), LoopFs::new());
+    let two = from.path().join("two");
+    // Among them one that does not shrink, and is longer than what is read at once.
+    let origin = from.path().join("origin");
+    std::fs::write(origin.join("noise"), Random::new(7).bytes(1 << 20)).unwrap();
+    btrfs::snapshot_ro(&origin, &from.path().join("three"));
+    let (src, dst) = (root(from.path()).await, root(to.path()).await);
+    for name in ["two", "three"] {
+        let (vol, cancel) = (listed(&src, name).await, Cancel::new().unwrap());
+        let vols = std::slice::from_ref(&vol);
+        let request = SendRequest { at_hand: true, ..SendRequest::full(vols, &cancel) };
+        let request = SendRequest { form: StreamForm::Compressed, ..request };
+        let (flow, sent) = src.send(request).await.unwrap();
+        // All of the stream is in the pipe, so there is no data in it.
+        sent.await.unwrap();
+        let counter = flow.counter();
+        let received = dst.receive(flow, "".as_ref(), StreamMeta::default()).await.unwrap();
+        received.await.unwrap();
+        assert_identical(&from.path().join(name), &to.path().join(name));
+        let (here, there) = (stored(&from.path().join(name)), stored(&to.path().join(name)));
+        assert_eq!(there.length, here.length);
+        assert!(there.stored <= here.stored, "{here:?} became {there:?}");
+        let counted = counter.bytes();
+        let within = here.stored * 9 / 10..here.stored + (64 << 10);
+        assert!(within.contains(&counted), "{counted} of {here:?} in {name}");
+    }
+    for algorithm in ALGORITHMS {
+        for name in ["whole", "overwritten", "shared"] {
+            assert!(is_compressed(&to.path().join("two").join(algorithm).join(name)), "{name}");
+        }
+    }
+    assert!(two.exists());
+}
+
+#[tokio::test]
+async fn what_was_cut_off_goes_on_and_stays_compressed() {
+    require_btrfs!();
+    let from = LoopFs::builder().mount_options("compress-force=zstd").build();
+    btrfs::create_subvolume(&from.path().join("origin"));
+    std::fs::write(from.path().join("origin/file"), digits(24 << 20)).unwrap();
+    btrfs::snapshot_ro(&from.path().join("origin"), &from.path().join("one"));
+    let whole = stored(&from.path().join("one")).stored;
+    let to = LoopFs::new();
+    let checkpoints = Checkpoints { every: 4 << 20, resume: true };
+    let options = RootOptions { checkpoints, ..RootOptions::default() };
+    let (src, dst) = (root(from.path()).await, root_with(to.path(), options).await);
+    let one = listed(&src, "one").await;
+    let mut amounts = Vec::new();
+    for is_last in [false, true] {
+        let (cancel, vols) = (Cancel::new().unwrap(), std::slice::from_ref(&one));
+        let request = SendRequest { at_hand: true, ..SendRequest::full(vols, &cancel) };
+        let request = SendRequest { form: StreamForm::Compressed, ..request };
+        let (flow, sent) = src.send(request).await.unwrap();
+        let limit = (!is_last).then(|| Limit::new(8 << 20));
+        let flow = flow.through(0, limit.as_ref()).unwrap();
+        let counter = flow.counter();
+        let received = dst.receive(flow, "".as_ref(), StreamMeta::default()).await.unwrap();
+        let received = tokio::spawn(received);
+        if !is_last {
+            eventually("half of it is there", || counter.bytes() > whole / 2);
+            cancel.cancel();
+        }
+        let (sent, received) = (sent.await, received.await.unwrap());
+        assert_eq!(sent.is_ok() && received.is_ok(), is_last, "{sent:?} {received:?}");
+        amounts.push((counter.bytes(), received.map_or(0, |all| all[0].resumed)));
+    }
+    assert_identical(&from.path().join("one"), &to.path().join("one"));
+    assert_eq!(entries(to.path()), ["one"]);
+    assert!(is_compressed(&to.path().join("one/file")));
+    assert!(stored(&to.path().join("one")).stored <= whole + (256 << 10));
+    // What was passed over counts too, about as it is stored.
+    let (_, resumed) = amounts[1];
+    assert!(resumed > whole / 4 && resumed < whole, "{amounts:?} of {whole}");
+    assert!(amounts[1].0.abs_diff(whole) < whole / 8, "{amounts:?} of {whole}");
 }

@@ -10,7 +10,7 @@ use btrsync::sync::root::{RootError, StreamMeta};
 use btrsync::sync::{BtrSync, SyncOptions, Transfer};
 use btrsync_testutil::{LoopFs, assert_identical, btrfs, require_btrfs};
 
-use crate::support::{bulk, entries, flow_of, listed, root, stream};
+use crate::support::{bulk, digits, entries, flow_of, listed, root, stream};
 
 #[tokio::test]
 async fn what_could_not_be_written_is_not_published() {
@@ -36,19 +36,6 @@ async fn what_could_not_be_written_is_not_published() {
     drop(sync);
     to.reopen();
     assert_identical(&from.path().join("one"), &to.path().join("one"));
-}
-
-/// Hexadecimal digits of noise: every second half of a byte can be spared.
-fn digits(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut bytes = Vec::with_capacity(length + 16);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend((0..16).map(|at| b"0123456789abcdef"[(state >> (4 * at)) as usize % 16]));
-    }
-    bytes
 }
 
 #[tokio::test]

@@ -86,6 +86,19 @@ pub(crate) fn is_compressed(file: &Path) -> bool {
     String::from_utf8(told).unwrap().contains("encoded")
 }
 
+/// Hexadecimal digits of noise: every second half of a byte can be spared.
+pub(crate) fn digits(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes = Vec::with_capacity(length + 16);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend((0..16).map(|at| b"0123456789abcdef"[(state >> (4 * at)) as usize % 16]));
+    }
+    bytes
+}
+
 /// The names in a directory, in order.
 pub(crate) fn entries(dir: &Path) -> Vec<OsString> {
     let entries = std::fs::read_dir(dir).unwrap();

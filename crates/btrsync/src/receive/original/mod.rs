@@ -9,6 +9,8 @@
 
 mod ahead;
 mod files;
+mod reading;
+mod stored;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -23,10 +25,12 @@ use rustix::io::Errno;
 
 use self::ahead::Ahead;
 use self::files::Files;
+use self::stored::Stored;
 use super::apply_error::{Applied, ApplyError, Told};
 use super::error::ReceiveError;
 use super::node::Node;
 use super::prefix::Prefix;
+use super::tree::Tree;
 use crate::flow::Beside;
 
 /// A read-only subvolume that is sent, open.
@@ -35,11 +39,14 @@ pub(crate) struct Original {
     dir: File,
     path: PathBuf,
     info: kernel::Info,
+    /// What part of its data's length is stored, where that is compressed.
+    share: Option<f64>,
 }
 
 impl Original {
     /// Takes the root directory of a subvolume that was checked; `path` is for messages.
-    pub(crate) fn new(dir: &File, path: PathBuf) -> Result<Self, ReceiveError> {
+    /// With a share of its data that is stored, the data is copied as it is.
+    pub(crate) fn new(dir: &File, path: PathBuf, share: Option<f64>) -> Result<Self, ReceiveError> {
         let failed = |source| ReceiveError::Io { what: "open", path: path.clone(), source };
         let dir = dir.try_clone().map_err(failed)?;
         let info = kernel::info(&dir).map_err(|source| ReceiveError::Kernel {
@@ -47,12 +54,25 @@ impl Original {
             path: path.clone(),
             source,
         })?;
-        Ok(Self { dir, path, info })
+        Ok(Self { dir, path, info, share })
     }
 
     fn dir(&self) -> Result<File, ReceiveError> {
         let failed = |source| ReceiveError::Io { what: "open", path: self.path.clone(), source };
         self.dir.try_clone().map_err(failed)
+    }
+
+    /// What bytes of a whole stream amount to, where data is copied as it is stored: about as many as that is.
+    pub(crate) fn amount(&self, bytes: u64) -> u64 {
+        self.share.map_or(bytes, |share| (bytes as f64 * share) as u64)
+    }
+
+    fn stored(&self) -> Result<Stored, ReceiveError> {
+        let failed = |source| {
+            let what = "start a thread that reads";
+            ReceiveError::Io { what, path: self.path.clone(), source }
+        };
+        Stored::new([Files::new(self.dir()?), Files::new(self.dir()?)]).map_err(failed)
     }
 
     /// The beginning of a stream of this subvolume in its present state. The stream says nothing of the
@@ -93,6 +113,8 @@ pub(super) struct Fetch {
     /// The file that was read from last.
     file: Option<(u64, File)>,
     ahead: Ahead,
+    /// What copies compressed data, where the subvolume has much of it.
+    stored: Option<Stored>,
 }
 
 /// Where a file has data.
@@ -103,10 +125,20 @@ pub(super) struct Extent<'a> {
     pub(super) size: u64,
 }
 
+impl Extent<'_> {
+    /// What follows so many bytes of it.
+    fn behind(self, length: u64) -> Self {
+        let offset = self.offset.saturating_add(length);
+        Self { offset, size: self.size.saturating_sub(length), ..self }
+    }
+}
+
 impl Fetch {
     pub(super) fn new(original: Original, beside: Beside) -> Result<Self, ReceiveError> {
         let files = Files::new(original.dir()?);
-        Ok(Self { original, files, beside, inode: 0, file: None, ahead: Ahead::default() })
+        let stored = original.share.map(|_| original.stored()).transpose()?;
+        let ahead = Ahead::default();
+        Ok(Self { original, files, beside, inode: 0, file: None, ahead, stored })
     }
 
     /// The root directory of what is fetched from.
@@ -120,12 +152,15 @@ impl Fetch {
 
     /// Whether it is of use to see more of the commands whose turn will come.
     pub(super) fn looks_ahead(&self) -> bool {
-        self.ahead.wants_more()
+        self.stored.as_ref().map_or_else(|| self.ahead.wants_more(), Stored::wants_more)
     }
 
-    /// Takes notice of a command whose turn will come.
-    pub(super) fn see(&mut self, command: &Command<'_>) {
-        self.ahead.see(command, &mut self.files);
+    /// Takes notice of a command at a place in the stream, whose turn will come.
+    pub(super) fn see(&mut self, command: &Command<'_>, place: u64) {
+        match &mut self.stored {
+            Some(stored) => stored.see(command, place, self.inode),
+            None => self.ahead.see(command, &mut self.files),
+        }
     }
 
     /// Takes notice of a command, which may make a file.
@@ -140,8 +175,36 @@ impl Fetch {
         self.beside.count(bytes);
     }
 
+    /// What bytes of a whole stream amount to here.
+    pub(super) fn amount(&self, bytes: u64) -> u64 {
+        self.original.amount(bytes)
+    }
+
+    /// Copies what a command at a place in the stream tells of.
+    pub(super) fn copy(&mut self, tree: &mut Tree, extent: Extent<'_>, place: u64) -> Applied<()> {
+        let rest = self.copy_stored(tree, extent, place)?;
+        if rest.size == 0 { Ok(()) } else { self.copy_plain(&*tree.writable(rest.path)?, rest) }
+    }
+
+    /// Copies what is compressed, and returns what follows that.
+    fn copy_stored<'a>(
+        &mut self,
+        tree: &mut Tree,
+        mut rest: Extent<'a>,
+        place: u64,
+    ) -> Applied<Extent<'a>> {
+        let Some(stored) = &mut self.stored else { return Ok(rest) };
+        while rest.size > 0
+            && let Some(copied) = stored.copy(tree, rest, (place, self.inode))?
+        {
+            rest = rest.behind(copied.length);
+            self.beside.pass(copied.stored).map_err(|_| ApplyError::Cancelled)?;
+        }
+        Ok(rest)
+    }
+
     /// Copies data into an open file.
-    pub(super) fn copy(&mut self, node: &Node, extent: Extent<'_>) -> Applied<()> {
+    fn copy_plain(&mut self, node: &Node, extent: Extent<'_>) -> Applied<()> {
         if self.file.as_ref().is_none_or(|(inode, _)| *inode != self.inode) {
             let file = match self.ahead.take(self.inode) {
                 Some(file) => file,

@@ -73,15 +73,16 @@ pub(super) fn best_form() -> StreamForm {
 
 /// Lets streams come without the data of files, where whoever receives them can read that; returns from
 /// what, stream by stream. It is for full streams: there the inode numbers are those of the subvolume.
-/// What is compressed travels as it is in the stream, which is better.
+/// What is compressed is copied as it is, where the form of the stream allows that.
 pub(super) fn leave_data(sends: &mut [Sending]) -> Result<Vec<Option<Original>>, RootError> {
     let leave = |sending: &mut Sending| {
         let Sending { dir, options, path } = sending;
-        if options.parent.is_some() || options.compressed && is_compressed(dir) {
+        if options.parent.is_some() {
             return Ok(None);
         }
         options.no_file_data = true;
-        Ok(Some(Original::new(dir, path.clone())?))
+        let share = options.compressed.then(|| stored_share(dir)).flatten();
+        Ok(Some(Original::new(dir, path.clone(), share)?))
     };
     sends.iter_mut().map(leave).collect()
 }
@@ -90,15 +91,15 @@ pub(super) fn leave_data(sends: &mut [Sending]) -> Result<Vec<Option<Original>>,
 /// for that is little against what a send reads.
 const SAMPLE: u32 = 4096;
 
-/// Whether a good part of the data is compressed, by the first files.
-fn is_compressed(dir: &File) -> bool {
+/// What part of the data's length is stored, by the first files; nothing where hardly any is compressed.
+fn stored_share(dir: &File) -> Option<f64> {
     let seen = Cell::new(0);
     let enough = || {
         seen.set(seen.get() + 1);
         seen.get() >= SAMPLE
     };
     let data = kernel::file_data(dir, 0, enough).unwrap_or_default();
-    data.stored < data.length / 8 * 7
+    (data.stored < data.length / 8 * 7).then(|| data.stored as f64 / data.length as f64)
 }
 
 /// Writes the streams one after another; each is complete, with header and end.

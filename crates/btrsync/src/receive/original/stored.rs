@@ -1,0 +1,128 @@
+//! Data that is copied as it is stored: compressed, and decompressed by nobody.
+//!
+//! What is not compressed, or cannot be read so, is left to an ordinary copy. Nothing depends on what was
+//! asked for before its turn: what was not is asked for then.
+
+use std::collections::VecDeque;
+use std::io;
+
+use btrsync_stream::Command;
+
+use super::super::apply_error::Applied;
+use super::super::data;
+use super::super::tree::Tree;
+use super::Extent;
+use super::files::Files;
+use super::reading::{Piece, Reading, Wanted};
+
+/// How many commands are seen before their turn at most.
+const COMMANDS: usize = 64;
+
+/// How many extents are read at a time.
+const THREADS: usize = 2;
+
+/// Copies data as it is stored.
+#[derive(Debug)]
+pub(super) struct Stored {
+    /// They take turns, command by command.
+    threads: [Reading; THREADS],
+    turn: usize,
+    /// Of which commands the data was asked for, by where they stand, and whom, and has not come to its end.
+    asked: VecDeque<(u64, usize)>,
+    /// The file that was made last, as far as was looked; `None` before that.
+    made: Option<u64>,
+}
+
+/// What was copied at once, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Copied {
+    /// How much of the file that is.
+    pub(super) length: u64,
+    /// How much was read and written for it.
+    pub(super) stored: usize,
+}
+
+impl Stored {
+    pub(super) fn new(files: [Files; THREADS]) -> io::Result<Self> {
+        let [one, other] = files.map(Reading::start);
+        Ok(Self { threads: [one?, other?], turn: 0, asked: VecDeque::new(), made: None })
+    }
+
+    /// Whether it is of use to see more commands.
+    pub(super) fn wants_more(&self) -> bool {
+        self.asked.len() < COMMANDS
+    }
+
+    /// Takes notice of a command at a place in the stream, whose turn will come; `inode` is the file that was
+    /// made last by those whose turn has come.
+    pub(super) fn see(&mut self, command: &Command<'_>, place: u64, inode: u64) {
+        let made = *self.made.get_or_insert(inode);
+        match *command {
+            Command::Mkfile { ino, .. } => self.made = Some(ino),
+            Command::UpdateExtent { path, offset, size } => {
+                self.ask(Extent { path, offset, size }, place, made);
+            }
+            _ => {}
+        }
+    }
+
+    fn ask(&mut self, extent: Extent<'_>, place: u64, inode: u64) {
+        let Extent { path, offset, size } = extent;
+        if self.threads[self.turn].ask(Wanted { path: path.into(), inode, offset, size }).is_ok() {
+            self.asked.push_back((place, self.turn));
+            self.turn = (self.turn + 1) % THREADS;
+        }
+    }
+
+    /// Copies the beginning of what a command at a place in the stream tells of; nothing where that is to be
+    /// copied in another way.
+    pub(super) fn copy(
+        &mut self,
+        tree: &mut Tree,
+        extent: Extent<'_>,
+        (place, inode): (u64, u64),
+    ) -> Applied<Option<Copied>> {
+        if self.asked.is_empty() {
+            self.ask(extent, place, inode);
+        }
+        let Some((piece, thread)) = self.piece(place, extent.offset) else { return Ok(None) };
+        let copied = write(tree, extent, &piece);
+        self.threads[thread].take_back(piece.buffer);
+        copied.map(Some)
+    }
+
+    /// Returns what was read for a command from an offset on, and by whom.
+    fn piece(&mut self, place: u64, offset: u64) -> Option<(Piece, usize)> {
+        while let Some((asked, thread)) = self.asked.front().copied()
+            && asked <= place
+        {
+            match self.threads[thread].answer() {
+                Some(piece) if asked == place && piece.offset == offset => {
+                    return Some((piece, thread));
+                }
+                // Nobody has waited for that.
+                Some(piece) => self.threads[thread].take_back(piece.buffer),
+                None => {
+                    self.asked.pop_front();
+                    if asked == place {
+                        return None;
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Writes what was read, as much as there is of it in the extent.
+fn write(tree: &mut Tree, extent: Extent<'_>, piece: &Piece) -> Applied<Copied> {
+    let Extent { path, offset, size } = extent;
+    let encoded = piece.encoded(size);
+    if encoded.compression != 0 {
+        data::encoded_write(tree, path, &encoded, false)?;
+        return Ok(Copied { length: encoded.length, stored: piece.stored });
+    }
+    let data = &encoded.data[..piece.stored.min(encoded.length as usize)];
+    data::write(tree, path, offset, data)?;
+    Ok(Copied { length: data.len() as u64, stored: data.len() })
+}
