@@ -12,10 +12,10 @@ use crate::search::{Key, search_since};
 const FIRST_FILE: u64 = 256;
 
 /// The kind of an item that tells of an extent of a file.
-const EXTENT_DATA: u32 = 108;
+pub(crate) const EXTENT_DATA: u32 = 108;
 
 /// The tree that the descriptor is in.
-const OWN_TREE: u64 = 0;
+pub(crate) const OWN_TREE: u64 = 0;
 
 /// What files hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,6 +75,14 @@ fn extent(item: &[u8]) -> FileData {
     FileData { length, stored: if is_compressed { length.min(on_disk) } else { length } }
 }
 
+/// The data in an item, where it has some that is stored as it is.
+pub(crate) fn inline(item: &[u8]) -> Option<&[u8]> {
+    // Compression, encryption, another encoding (two bytes), and what kind of extent it is.
+    let is_plain = item.get(COMPRESSION..INLINE)? == [0; INLINE - COMPRESSION];
+    let data = item.get(INLINE..).filter(|_| is_plain)?;
+    (number(item, RAM_BYTES) == data.len() as u64).then_some(data)
+}
+
 fn number(item: &[u8], at: usize) -> u64 {
     let bytes = item.get(at..).and_then(|rest| rest.first_chunk());
     bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
@@ -104,6 +112,25 @@ mod tests {
         inline.extend([1, 0, 0, 0, 0]);
         inline.extend([9; 30]);
         assert_eq!((generation(&inline), told(&inline)), (7, (100, 30)));
+    }
+
+    #[test]
+    fn only_data_that_is_stored_as_it_is_and_whole_is_returned() {
+        let item = |length: u64, encoding: [u8; 5]| {
+            let head = [0u64.to_le_bytes(), length.to_le_bytes()].concat();
+            [&head[..], &encoding, b"data"].concat()
+        };
+        let plain = item(4, [0; 5]);
+        assert_eq!(inline(&plain), Some(&b"data"[..]));
+        for length in [0, 3, 5, u64::MAX] {
+            assert_eq!(inline(&item(length, [0; 5])), None, "{length}");
+        }
+        for at in 0..5 {
+            let mut encoding = [0; 5];
+            encoding[at] = 1;
+            assert_eq!(inline(&item(4, encoding)), None, "{at}");
+        }
+        (0..plain.len()).for_each(|end| assert_eq!(inline(&plain[..end]), None, "{end}"));
     }
 
     #[test]

@@ -216,6 +216,7 @@ struct SearchHead {
 }
 
 /// The argument area of BTRFS_IOC_TREE_SEARCH_V2: a head and room for the items.
+#[derive(Debug)]
 pub(crate) struct TreeSearch(Vec<u8>);
 
 impl TreeSearch {

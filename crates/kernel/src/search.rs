@@ -13,7 +13,8 @@ use crate::error::{Error, Operation, Result};
 use crate::ioctl::TreeSearch;
 
 const OPERATION: Operation = Operation("BTRFS_IOC_TREE_SEARCH_V2");
-const BUFFER: usize = 64 * 1024;
+/// The room for the items of one call.
+pub(crate) const BUFFER: usize = 64 * 1024;
 
 /// The key of an item: object, type, offset, in the order of the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,9 +68,7 @@ pub(crate) fn search_since(
     let mut from = first;
     let mut goes_on = true;
     loop {
-        let key = raw::btrfs_ioctl_search_key { min_transid: since, ..range(tree, from, last) };
-        let (count, items) = area.run(&fd, key).map_err(|e| Error::call(OPERATION, e))?;
-        let visited = each_item(items, count, &mut |key, item| {
+        let visited = search_once(&fd, &mut area, tree, (from, last), since, |key, item| {
             goes_on = goes_on && visit(key, item)?;
             Ok(())
         });
@@ -81,6 +80,21 @@ pub(crate) fn search_since(
             _ => return Ok(()),
         }
     }
+}
+
+/// Visits those items of a range that one call returns; returns the key of the last, or `None` where there
+/// are no more.
+pub(crate) fn search_once(
+    fd: impl AsFd,
+    area: &mut TreeSearch,
+    tree: u64,
+    (first, last): (Key, Key),
+    since: u64,
+    mut visit: impl FnMut(Key, &[u8]) -> Result<()>,
+) -> Result<Option<Key>> {
+    let key = raw::btrfs_ioctl_search_key { min_transid: since, ..range(tree, first, last) };
+    let (count, items) = area.run(&fd, key).map_err(|e| Error::call(OPERATION, e))?;
+    each_item(items, count, &mut visit)
 }
 
 /// Returns the search key of the kernel for a range.

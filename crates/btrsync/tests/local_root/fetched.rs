@@ -11,7 +11,9 @@ use btrsync::btrfs::Subvolume;
 use btrsync::sync::root::{SendRequest, StreamForm, StreamMeta};
 use btrsync::sync::{BtrSync, Done, Job, Observer, SyncOptions, Transfer};
 use btrsync::{Cancel, Flow};
-use btrsync_testutil::{LoopFs, assert_identical, btrfs, require_btrfs};
+use btrsync_testutil::command::{output, program};
+use btrsync_testutil::{LoopFs, Random, assert_identical, btrfs, require_btrfs};
+use rustix::fs::{XattrFlags, fsetxattr};
 
 use crate::support::{Root, bulk, entries, listed, root, zoo};
 
@@ -144,6 +146,70 @@ async fn a_file_that_cannot_be_read_is_named() {
     let named = format!("cannot read {}", from.path().join("one/bad").display());
     assert!(error.contains(&named) && error.contains("Input/output error"), "{error}");
     assert!(entries(to.path()).is_empty());
+}
+
+/// What another file is mounted over cannot be opened in the subvolume, which shows whether it is.
+#[tokio::test]
+async fn small_files_are_not_opened_and_all_others_are() {
+    require_btrfs!();
+    let (from, to) = (LoopFs::new(), LoopFs::new());
+    bulk(from.path(), "origin", "zero", 100_000);
+    let origin = from.path().join("origin");
+    fs::write(origin.join("small"), [b'a'; 1000]).unwrap();
+    let compressed = File::create_new(origin.join("compressed")).unwrap();
+    fsetxattr(&compressed, "btrfs.compression", b"zstd", XattrFlags::empty()).unwrap();
+    compressed.write_all_at(&[b'a'; 1000], 0).unwrap();
+    btrfs::snapshot_ro(&origin, &from.path().join("one"));
+    let (src, dst) = (root(from.path()).await, root(to.path()).await);
+    let one = listed(&src, "one").await;
+    for (name, is_opened) in [("small", false), ("compressed", true), ("file-000000", true)] {
+        let over = from.path().join("one").join(name);
+        output(program("mount").args(["--bind", "/proc/version"]).arg(&over)).unwrap();
+        let ended = received(&dst, sent(&src, &one).await).await;
+        output(program("umount").arg(&over)).unwrap();
+        match (is_opened, ended) {
+            (false, Ok(())) => {
+                assert_identical(&from.path().join("one"), &to.path().join("one"));
+                btrfs::delete(&to.path().join("one"));
+            }
+            (true, Err(error)) => assert!(error.contains("without file data"), "{error}"),
+            (_, ended) => panic!("{name}: {ended:?}"),
+        }
+    }
+}
+
+/// Files whose data is in the tree, at all lengths about the limits of that, and cut or made longer since.
+#[tokio::test]
+async fn small_files_of_every_kind_arrive() {
+    require_btrfs!();
+    let (from, to) = (LoopFs::builder().mount_options("max_inline=4095").build(), LoopFs::new());
+    let origin = from.path().join("origin");
+    btrfs::create_subvolume(&origin);
+    let write = |name: &str, size: usize| {
+        let path = origin.join(name);
+        fs::write(&path, Random::new(size as u64).bytes(size)).unwrap();
+        File::options().write(true).open(&path).unwrap()
+    };
+    for size in [0, 1, 2, 100, 2047, 2048, 2049, 3000, 4000, 4094, 4095, 4096, 4097, 5000] {
+        write(&format!("{size}"), size);
+        for synced in [false, true] {
+            let names = ["cut", "longer", "much-longer", "written-behind"];
+            let [cut, longer, much, behind] =
+                names.map(|name| write(&format!("{size}-{name}-{synced}"), size));
+            if synced {
+                btrfs::sync(&origin);
+            }
+            cut.set_len(size as u64 / 2).unwrap();
+            longer.set_len(size as u64 + 50).unwrap();
+            much.set_len(size as u64 + (1 << 20)).unwrap();
+            behind.write_all_at(b"behind", size as u64 + 10_000).unwrap();
+        }
+    }
+    btrfs::snapshot_ro(&origin, &from.path().join("one"));
+    let (src, dst) = (root(from.path()).await, root(to.path()).await);
+    let flow = sent(&src, &listed(&src, "one").await).await;
+    received(&dst, flow).await.unwrap();
+    assert_identical(&from.path().join("one"), &to.path().join("one"));
 }
 
 #[tokio::test]

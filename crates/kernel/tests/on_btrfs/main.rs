@@ -13,6 +13,7 @@ mod find;
 mod generations;
 mod hard_tree;
 mod info;
+mod inline;
 mod list;
 mod mounts;
 mod quota;

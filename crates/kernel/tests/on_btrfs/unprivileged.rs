@@ -7,9 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
 use btrsync_kernel::{
-    SendOptions, create, delete, find, fs_info, info, is_btrfs, is_read_only, is_subvolume, list,
-    list_reachable, lookup_received_uuid, lookup_uuid, path_of, send, set_read_only, snapshot,
-    sync,
+    InlineData, SendOptions, create, delete, find, fs_info, info, is_btrfs, is_read_only,
+    is_subvolume, list, list_reachable, lookup_received_uuid, lookup_uuid, path_of, send,
+    set_read_only, snapshot, sync,
 };
 use btrsync_testutil::{LoopFs, btrfs, require_btrfs};
 use rustix::fs::{Gid, Uid};
@@ -61,6 +61,7 @@ fn searching_and_sending_need_the_capability() {
         assert_fails(path_of(&top, 256), search, Errno::PERM);
         assert_fails(lookup_uuid(&top, Uuid::max()), search, Errno::PERM);
         assert_fails(lookup_received_uuid(&top, Uuid::max()), search, Errno::PERM);
+        assert_fails(InlineData::new(&top).of(256).map(drop), search, Errno::PERM);
         let sent = send(&snapshot, &sink, &SendOptions::default());
         assert_fails(sent, "BTRFS_IOC_SEND", Errno::PERM);
     });

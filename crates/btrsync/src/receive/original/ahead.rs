@@ -1,9 +1,10 @@
-//! Files of the original that are opened, and read, before their turn.
+//! Data of the original that is at hand before its turn.
 //!
 //! Where many small files are not in memory, most of the time goes to waiting for one after the other. The
-//! commands that have come tell which ones follow, so these are opened, and the kernel is asked to read the
-//! beginning of each: it does so while others are copied. Nothing depends on it. What was not found here is
-//! opened when its turn comes, and only then a failure counts.
+//! commands that have come tell which ones follow, so the data of those is looked up in the tree; or where it is
+//! not there they are opened, and the kernel is asked to read the beginning of each: it does so while others are
+//! copied. Nothing depends on it. What was not found here is opened when its turn comes, and only then a failure
+//! counts.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -12,14 +13,24 @@ use std::num::NonZeroU64;
 use btrsync_stream::Command;
 use rustix::fs::{Advice, fadvise};
 
+use super::Extent;
 use super::files::Files;
+use super::small::Small;
 
-/// How many files are open ahead at most.
+/// How many files are at hand ahead at most.
 const FILES: usize = 32;
 
 /// How much of the first extent of each is read ahead, in bytes. What follows is read ahead by the kernel as
 /// it is copied.
 const PIECE: u64 = 128 << 10;
+
+/// What data is copied from.
+#[derive(Debug)]
+pub(super) enum AtHand {
+    File(File),
+    /// All data of a small file.
+    Data(Box<[u8]>),
+}
 
 /// Files that will be copied, by their inode numbers, in the order of the stream.
 #[derive(Debug, Default)]
@@ -28,7 +39,7 @@ pub(super) struct Ahead {
     made: u64,
     /// The last whose data was seen.
     seen: u64,
-    files: VecDeque<(u64, File)>,
+    files: VecDeque<(u64, AtHand)>,
 }
 
 impl Ahead {
@@ -38,25 +49,33 @@ impl Ahead {
     }
 
     /// Takes notice of a command whose turn will come.
-    pub(super) fn see(&mut self, command: &Command<'_>, files: &mut Files) {
+    pub(super) fn see(&mut self, command: &Command<'_>, files: &mut Files, small: &mut Small) {
         match *command {
             Command::Mkfile { ino, .. } => self.made = ino,
             Command::UpdateExtent { path, offset, size } if self.seen != self.made => {
                 self.seen = self.made;
-                if let Ok(Some(file)) = files.open_at(path, self.made) {
-                    let length = NonZeroU64::new(size.min(PIECE));
-                    // The kernel may have better to do.
-                    let _ = fadvise(&file, offset, length, Advice::WillNeed);
-                    self.files.push_back((self.made, file));
-                }
+                let extent = Extent { path, offset, size };
+                let small = small.data(self.made, extent).map(AtHand::Data);
+                let from = small.or_else(|| self.open(extent, files).map(AtHand::File));
+                self.files.extend(from.map(|from| (self.made, from)));
             }
             _ => {}
         }
     }
 
-    /// Returns the file whose turn has come, if it is open; those before it are not needed any more.
-    pub(super) fn take(&mut self, inode: u64) -> Option<File> {
+    /// Opens the file that was made last, and has its beginning read.
+    fn open(&self, extent: Extent<'_>, files: &mut Files) -> Option<File> {
+        let file = files.open_at(extent.path, self.made).ok()??;
+        let length = NonZeroU64::new(extent.size.min(PIECE));
+        // The kernel may have better to do.
+        let _ = fadvise(&file, extent.offset, length, Advice::WillNeed);
+        Some(file)
+    }
+
+    /// Returns what the data of a file is copied from, if it is at hand; what was before it is not needed any
+    /// more.
+    pub(super) fn take(&mut self, inode: u64) -> Option<AtHand> {
         let at = self.files.iter().position(|(known, _)| *known == inode)?;
-        self.files.drain(..=at).next_back().map(|(_, file)| file)
+        self.files.drain(..=at).next_back().map(|(_, from)| from)
     }
 }

@@ -10,6 +10,7 @@
 mod ahead;
 mod files;
 mod reading;
+mod small;
 mod stored;
 
 use std::ffi::OsStr;
@@ -23,8 +24,9 @@ use btrsync_stream::Command;
 use rustix::fs::{SeekFrom, seek, sendfile};
 use rustix::io::Errno;
 
-use self::ahead::Ahead;
+use self::ahead::{Ahead, AtHand};
 use self::files::Files;
+use self::small::Small;
 use self::stored::Stored;
 use super::apply_error::{Applied, ApplyError, Told};
 use super::error::ReceiveError;
@@ -107,11 +109,12 @@ impl Original {
 pub(super) struct Fetch {
     original: Original,
     files: Files,
+    small: Small,
     beside: Beside,
     /// The inode number of the file that was made last.
     inode: u64,
-    /// The file that was read from last.
-    file: Option<(u64, File)>,
+    /// What was copied from last, and of which file that is the data.
+    from: Option<(u64, AtHand)>,
     ahead: Ahead,
     /// What copies compressed data, where the subvolume has much of it.
     stored: Option<Stored>,
@@ -131,14 +134,19 @@ impl Extent<'_> {
         let offset = self.offset.saturating_add(length);
         Self { offset, size: self.size.saturating_sub(length), ..self }
     }
+
+    /// Whether this is all data of a file that begins with it.
+    fn is_all_of(&self, data: &[u8]) -> bool {
+        self.offset == 0 && self.size == data.len() as u64
+    }
 }
 
 impl Fetch {
     pub(super) fn new(original: Original, beside: Beside) -> Result<Self, ReceiveError> {
-        let files = Files::new(original.dir()?);
+        let (files, small) = (Files::new(original.dir()?), Small::new(original.dir()?));
         let stored = original.share.map(|_| original.stored()).transpose()?;
-        let ahead = Ahead::default();
-        Ok(Self { original, files, beside, inode: 0, file: None, ahead, stored })
+        let (inode, from, ahead) = (0, None, Ahead::default());
+        Ok(Self { original, files, small, beside, inode, from, ahead, stored })
     }
 
     /// The root directory of what is fetched from.
@@ -159,7 +167,7 @@ impl Fetch {
     pub(super) fn see(&mut self, command: &Command<'_>, place: u64) {
         match &mut self.stored {
             Some(stored) => stored.see(command, place, self.inode),
-            None => self.ahead.see(command, &mut self.files),
+            None => self.ahead.see(command, &mut self.files, &mut self.small),
         }
     }
 
@@ -205,28 +213,49 @@ impl Fetch {
 
     /// Copies data into an open file.
     fn copy_plain(&mut self, node: &Node, extent: Extent<'_>) -> Applied<()> {
-        if self.file.as_ref().is_none_or(|(inode, _)| *inode != self.inode) {
-            let file = match self.ahead.take(self.inode) {
-                Some(file) => file,
-                None => self.files.open(extent.path, self.inode)?,
-            };
-            self.file = Some((self.inode, file));
+        if self.from.as_ref().is_none_or(|(inode, _)| *inode != self.inode) {
+            self.from = self.ahead.take(self.inode).map(|from| (self.inode, from));
         }
-        let Some((_, from)) = &self.file else { return Err(ApplyError::NoData) };
+        match self.from.take() {
+            Some((_, AtHand::Data(data))) if extent.is_all_of(&data) => self.write(node, &data),
+            Some((inode, AtHand::File(file))) if inode == self.inode => {
+                self.copy_from(file, node, extent)
+            }
+            _ => {
+                let file = self.files.open(extent.path, self.inode)?;
+                self.copy_from(file, node, extent)
+            }
+        }
+    }
+
+    /// Writes all data of a small file.
+    fn write(&mut self, node: &Node, data: &[u8]) -> Applied<()> {
+        node.file.write_all_at(data, 0).told("write")?;
+        self.wrote(node, data.len())
+    }
+
+    /// Copies data from an open file, which stays open.
+    fn copy_from(&mut self, from: File, node: &Node, extent: Extent<'_>) -> Applied<()> {
         let to = &node.file;
         seek(to, SeekFrom::Start(extent.offset)).told("write")?;
         let (mut at, end) = (extent.offset, extent.offset.saturating_add(extent.size));
         while at < end {
             let piece = (end - at).min(self.beside.piece() as u64) as usize;
-            let copied = match sendfile(to, from, Some(&mut at), piece) {
-                Err(error) => return Err(self.failure(from, extent.path, (at, error))),
+            let copied = match sendfile(to, &from, Some(&mut at), piece) {
+                Err(error) => return Err(self.failure(&from, extent.path, (at, error))),
                 Ok(0) => return Err(ApplyError::NoData),
                 Ok(copied) => copied,
             };
-            node.wrote(copied)?;
-            self.beside.pass(copied).map_err(|_| ApplyError::Cancelled)?;
+            self.wrote(node, copied)?;
         }
+        self.from = Some((self.inode, AtHand::File(from)));
         Ok(())
+    }
+
+    /// Takes notice of data that was written.
+    fn wrote(&mut self, node: &Node, bytes: usize) -> Applied<()> {
+        node.wrote(bytes)?;
+        self.beside.pass(bytes).map_err(|_| ApplyError::Cancelled)
     }
 
     /// Tells which of the two files a copy has failed at.
