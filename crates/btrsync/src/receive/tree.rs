@@ -255,7 +255,7 @@ impl Tree {
 }
 
 /// How many descriptors are one part of so many of those that this process may have.
-fn most_open(parts: u64) -> u64 {
+pub(super) fn most_open(parts: u64) -> u64 {
     getrlimit(Resource::Nofile).current.map_or(u64::MAX, |most| most / parts)
 }
 

@@ -17,12 +17,12 @@ use super::Extent;
 use super::files::Files;
 use super::small::Small;
 
-/// How many files are at hand ahead at most.
-const FILES: usize = 32;
+/// How many files are at hand ahead at most. Where a process may have few descriptors, an eighth of them is for this.
+const FILES: u64 = 64;
 
 /// How much of the first extent of each is read ahead, in bytes. What follows is read ahead by the kernel as
 /// it is copied.
-const PIECE: u64 = 128 << 10;
+const PIECE: u64 = 1 << 20;
 
 /// What data is copied from.
 #[derive(Debug)]
@@ -33,19 +33,25 @@ pub(super) enum AtHand {
 }
 
 /// Files that will be copied, by their inode numbers, in the order of the stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ahead {
     /// The file that was made last, as far as was looked.
     made: u64,
     /// The last whose data was seen.
     seen: u64,
     files: VecDeque<(u64, AtHand)>,
+    most: u64,
 }
 
 impl Ahead {
+    /// Nothing yet; so many files can be open.
+    pub(super) fn new(open: u64) -> Self {
+        Self { made: 0, seen: 0, files: VecDeque::new(), most: FILES.min(open) }
+    }
+
     /// Whether it is of use to see more commands.
     pub(super) fn wants_more(&self) -> bool {
-        self.files.len() < FILES
+        (self.files.len() as u64) < self.most
     }
 
     /// Takes notice of a command whose turn will come.
@@ -77,5 +83,24 @@ impl Ahead {
     pub(super) fn take(&mut self, inode: u64) -> Option<AtHand> {
         let at = self.files.iter().position(|(known, _)| *known == inode)?;
         self.files.drain(..=at).next_back().map(|(_, from)| from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many files one that wants more has in the end.
+    fn taken(open: u64) -> u64 {
+        let mut ahead = Ahead::new(open);
+        while ahead.wants_more() {
+            ahead.files.push_back((0, AtHand::Data(Box::default())));
+        }
+        ahead.files.len() as u64
+    }
+
+    #[test]
+    fn no_more_files_are_open_than_there_may_be() {
+        assert_eq!([0, 1, 63, 64, u64::MAX].map(taken), [0, 1, 63, 64, 64]);
     }
 }

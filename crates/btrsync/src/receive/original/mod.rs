@@ -32,7 +32,7 @@ use super::apply_error::{Applied, ApplyError, Told};
 use super::error::ReceiveError;
 use super::node::Node;
 use super::prefix::Prefix;
-use super::tree::Tree;
+use super::tree::{Tree, most_open};
 use crate::flow::Beside;
 
 /// A read-only subvolume that is sent, open.
@@ -145,7 +145,7 @@ impl Fetch {
     pub(super) fn new(original: Original, beside: Beside) -> Result<Self, ReceiveError> {
         let (files, small) = (Files::new(original.dir()?), Small::new(original.dir()?));
         let stored = original.share.map(|_| original.stored()).transpose()?;
-        let (inode, from, ahead) = (0, None, Ahead::default());
+        let (inode, from, ahead) = (0, None, Ahead::new(most_open(8)));
         Ok(Self { original, files, small, beside, inode, from, ahead, stored })
     }
 
