@@ -3,6 +3,7 @@
 //! A name may hold a newline that fakes a line of output, or an escape sequence that drives the
 //! terminal; neither must reach it.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -26,6 +27,17 @@ pub struct Escaped<'a>(&'a [u8]);
 pub fn escaped<T: AsRef<OsStr> + ?Sized>(name: &T) -> Escaped<'_> {
     let bytes = name.as_ref().as_bytes();
     Escaped(if bytes.is_empty() { b"." } else { bytes })
+}
+
+impl<'a> Escaped<'a> {
+    /// Returns the text, which is the name itself where nothing in it needs to be escaped.
+    pub fn to_text(self) -> Cow<'a, str> {
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+        match std::str::from_utf8(self.0) {
+            Ok(plain) if self.0.iter().all(is_plain) => plain.into(),
+            _ => self.to_string().into(),
+        }
+    }
 }
 
 impl fmt::Display for Escaped<'_> {
@@ -71,5 +83,13 @@ mod tests {
     fn text_of_any_script_stays_and_the_root_is_a_dot() {
         assert_eq!(escaped("día 日 🦀").to_string(), "día 日 🦀");
         assert_eq!(escaped("").to_string(), ".");
+    }
+
+    #[test]
+    fn the_text_is_what_is_shown() {
+        for name in ["a b~!", "", "a\\b", "día", "a\x7f", "a\x1f"] {
+            assert_eq!(escaped(name).to_text(), escaped(name).to_string());
+        }
+        assert!(matches!(escaped("snaps/day 1").to_text(), Cow::Borrowed(_)));
     }
 }

@@ -17,10 +17,10 @@ fn everything(text: &str) -> Forest {
 }
 
 /// Each as `NAME<UNDER`.
-fn places(nodes: &[Node]) -> String {
-    let place = |node: &Node| match node.under {
-        Some(under) => format!("{}<{}", name(&node.vol), name(&nodes[under].vol)),
-        None => name(&node.vol).to_owned(),
+fn places(nodes: &[Node<'_>]) -> String {
+    let place = |node: &Node<'_>| match node.under {
+        Some(under) => format!("{}<{}", name(node.vol), name(nodes[under].vol)),
+        None => name(node.vol).to_owned(),
     };
     nodes.iter().map(place).collect::<Vec<_>>().join(" ")
 }
@@ -41,7 +41,7 @@ fn states(source: &str, dest: &str, partial: &[Partial]) -> String {
     let other = Other { side, diff: &diff, plan: &plan, partial };
     let picture =
         compare(Side { all: &all, read_only: &src, sizes: None }, |_| true, other, |_| true);
-    let word = |node: &Node| {
+    let word = |node: &Node<'_>| {
         let state = match node.state.as_ref().unwrap() {
             State::Both { .. } => "both".to_owned(),
             State::Source => "source".to_owned(),
@@ -51,7 +51,7 @@ fn states(source: &str, dest: &str, partial: &[Partial]) -> String {
         };
         let claim = node.claim.map(|claim| format!(" ({claim:?})")).unwrap_or_default();
         let sent = if node.step.is_some() { "*" } else { "" };
-        format!("{}{sent} {state}{claim}", name(&node.vol))
+        format!("{}{sent} {state}{claim}", name(node.vol))
     };
     let nodes = picture.source.iter().chain(&picture.destination);
     nodes.map(word).collect::<Vec<_>>().join("; ")

@@ -61,7 +61,8 @@ pub(crate) fn age(age: Duration) -> String {
         [(365 * 86_400, "y"), (86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
     let seconds = age.as_secs();
     let unit = UNITS.into_iter().find(|(length, _)| seconds >= *length);
-    unit.map_or("0 s".to_owned(), |(length, name)| format!("{} {name}", seconds / length))
+    let (number, name) = unit.map_or((0, "s"), |(length, name)| (seconds / length, name));
+    [number.to_string().as_str(), " ", name].concat()
 }
 
 #[cfg(test)]

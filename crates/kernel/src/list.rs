@@ -3,31 +3,26 @@
 //! The listing is not a snapshot of the filesystem: a subvolume that is deleted or moved while it
 //! runs may be missing from it. What is listed always has a path; what waits for the cleaner is hidden.
 
-use std::ffi::OsString;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::fstat;
 
 use crate::error::{Error, Operation, Result};
 use crate::info::info;
-use crate::names::Directories;
+use crate::names;
 use crate::raw::{RootItem, RootRef};
 use crate::search::{Key, search};
-use crate::subvolume::{FIRST_SUBVOLUME, Info, Subvolume, TOP_LEVEL};
+use crate::subvolume::{FIRST_SUBVOLUME, Subvolume, TOP_LEVEL};
 
 const ROOT_TREE: u64 = 1;
 const ROOT_ITEM: u32 = 132;
 const ROOT_BACKREF: u32 = 144;
 /// Ids from here on are the kernel's own trees, counted down from the largest.
 const LAST_SUBVOLUME: u64 = u64::MAX - 256;
-
-/// What one pass finds of a subvolume.
-struct Record {
-    info: Info,
-    name: Vec<u8>,
-}
 
 /// Returns all subvolumes of the filesystem that `fd` is on, in id order, the top level first.
 ///
@@ -39,12 +34,11 @@ struct Record {
 ///
 /// [`Error::Call`](crate::Error::Call): `EPERM` without the capability, `ENOTTY` where `fd` is not on btrfs.
 pub fn list(fd: impl AsFd) -> Result<Vec<Subvolume>> {
-    let records = records(&fd, TOP_LEVEL, LAST_SUBVOLUME)?;
-    let paths = Paths::new(&fd, &records).all()?;
-    let with_path = |(record, path): (Record, Option<PathBuf>)| {
-        Some(Subvolume { info: record.info, path: path? })
-    };
-    Ok(records.into_iter().zip(paths).filter_map(with_path).collect())
+    let mut found = records(&fd, TOP_LEVEL, LAST_SUBVOLUME)?;
+    let placed = Paths::new(&fd, &mut found).all()?;
+    let mut placed = placed.into_iter();
+    found.retain(|_| placed.next() == Some(true));
+    Ok(found)
 }
 
 /// Returns the subvolume with the given id, or `None` where there is none (any more).
@@ -56,8 +50,8 @@ pub fn list(fd: impl AsFd) -> Result<Vec<Subvolume>> {
 /// As [`list`].
 pub fn find(fd: impl AsFd, id: u64) -> Result<Option<Subvolume>> {
     let Some(path) = path_of(&fd, id)? else { return Ok(None) };
-    let record = records(&fd, id, id)?.pop();
-    Ok(record.map(|record| Subvolume { info: record.info, path }))
+    let found = records(&fd, id, id)?.pop();
+    Ok(found.map(|found| Subvolume { path, ..found }))
 }
 
 /// Returns the path from the top level of the subvolume with the given id, or `None` where there is
@@ -69,7 +63,7 @@ pub fn find(fd: impl AsFd, id: u64) -> Result<Option<Subvolume>> {
 ///
 /// As [`list`].
 pub fn path_of(fd: impl AsFd, id: u64) -> Result<Option<PathBuf>> {
-    let mut chain: Vec<Record> = Vec::new();
+    let mut chain: Vec<Subvolume> = Vec::new();
     let mut next = Some(id);
     while let Some(id) = next {
         let at = match place(&chain, id) {
@@ -80,8 +74,9 @@ pub fn path_of(fd: impl AsFd, id: u64) -> Result<Option<PathBuf>> {
         next = record.info.parent_id;
         chain.insert(at, record);
     }
-    let mut paths = Paths::new(&fd, &chain).all()?;
-    Ok(place(&chain, id).ok().and_then(|at| paths.swap_remove(at)))
+    let placed = Paths::new(&fd, &mut chain).all()?;
+    let at = place(&chain, id).ok().filter(|at| placed[*at]);
+    Ok(at.map(|at| chain.swap_remove(at).path))
 }
 
 /// Returns the path from the top level of a directory, or `None` where it is gone.
@@ -107,7 +102,7 @@ pub fn directory_path(fd: impl AsFd) -> Result<Option<PathBuf>> {
 /// As [`list`].
 pub fn inode_path(fd: impl AsFd, inode: u64) -> Result<Option<PathBuf>> {
     let subvolume = info(&fd)?.id;
-    Ok(Directories::new(&fd).path(subvolume, inode)?.map(Path::to_path_buf))
+    names::path(&fd, subvolume, inode)
 }
 
 /// Returns how many deleted subvolumes still wait for the cleaner to give their space back.
@@ -133,8 +128,9 @@ fn whole(first: u64, last: u64) -> (Key, Key) {
     (Key::new(first, ROOT_ITEM, 0), Key::new(last, ROOT_BACKREF, u64::MAX))
 }
 
-/// Reads the records of the subvolumes with ids from `first` to `last`, in their order.
-fn records(fd: impl AsFd, first: u64, last: u64) -> Result<Vec<Record>> {
+/// Reads the records of the subvolumes with ids from `first` to `last`, in their order; their paths are left
+/// empty.
+fn records(fd: impl AsFd, first: u64, last: u64) -> Result<Vec<Subvolume>> {
     let mut records = Vec::new();
     let (first, last) = whole(first, last);
     search(fd, ROOT_TREE, first, last, |key, item| {
@@ -152,12 +148,13 @@ fn is_subvolume(id: u64) -> bool {
     id == TOP_LEVEL || (FIRST_SUBVOLUME..=LAST_SUBVOLUME).contains(&id)
 }
 
-fn add_item(records: &mut Vec<Record>, key: Key, item: &[u8]) {
+fn add_item(records: &mut Vec<Subvolume>, key: Key, item: &[u8]) {
     let item = RootItem::new(item);
     if item.is_deleted() {
         return;
     }
-    let record = Record { info: item.info(key.object), name: Vec::new() };
+    let (name, path) = Default::default();
+    let record = Subvolume { info: item.info(key.object), name, path };
     // One of a damaged tree can have several, of which the last counts.
     match records.last_mut().filter(|last| last.info.id == key.object) {
         Some(last) => *last = record,
@@ -166,92 +163,103 @@ fn add_item(records: &mut Vec<Record>, key: Key, item: &[u8]) {
 }
 
 /// Notes where a subvolume stands. In the tree that follows the subvolume itself.
-fn add_reference(records: &mut [Record], key: Key, item: &[u8]) {
+fn add_reference(records: &mut [Subvolume], key: Key, item: &[u8]) {
     let record = records.last_mut().filter(|last| last.info.id == key.object);
     if let (Some(record), Some(found)) = (record, RootRef::parse(item)) {
         record.info.parent_id = Some(key.offset);
         record.info.directory = found.directory;
-        record.name = found.name.to_vec();
+        record.name = OsStr::from_bytes(found.name).to_os_string();
     }
 }
 
-/// Where the subvolume with an id is among records in the order of their ids.
-fn place(records: &[Record], id: u64) -> std::result::Result<usize, usize> {
-    records.binary_search_by_key(&id, |record| record.info.id)
+/// Where the subvolume with an id is among others in the order of their ids.
+fn place(all: &[Subvolume], id: u64) -> std::result::Result<usize, usize> {
+    all.binary_search_by_key(&id, |vol| vol.info.id)
 }
 
-/// Puts paths together from the records: that of the parent, the directory in it, the name.
+/// Puts paths together: that of the directory that holds a subvolume, and its name.
 struct Paths<'a, Fd> {
-    records: &'a [Record],
-    directories: Directories<&'a Fd>,
-    /// By record; `None` where it is not known yet, or that there is none.
-    known: Vec<Option<Option<PathBuf>>>,
+    fd: &'a Fd,
+    all: &'a mut [Subvolume],
+    /// Of each, whether it has a path; `None` where that is not known yet.
+    placed: Vec<Option<bool>>,
+    /// By subvolume and inode, the paths of directories, in which there are many subvolumes; `None` for one
+    /// that is gone.
+    directories: HashMap<(u64, u64), Option<PathBuf>>,
 }
 
 impl<'a, Fd: AsFd> Paths<'a, Fd> {
-    fn new(fd: &'a Fd, records: &'a [Record]) -> Self {
-        let top = |record: &Record| (record.info.id == TOP_LEVEL).then(|| Some(PathBuf::new()));
-        let known = records.iter().map(top).collect();
-        Self { records, directories: Directories::new(fd), known }
+    fn new(fd: &'a Fd, all: &'a mut [Subvolume]) -> Self {
+        let placed = all.iter().map(|vol| (vol.info.id == TOP_LEVEL).then_some(true)).collect();
+        Self { fd, all, placed, directories: HashMap::new() }
     }
 
-    /// Returns the paths of all subvolumes, `None` for one that is gone or whose holder is.
-    fn all(mut self) -> Result<Vec<Option<PathBuf>>> {
-        (0..self.records.len()).try_for_each(|at| self.resolve(at))?;
-        Ok(self.known.into_iter().map(Option::flatten).collect())
+    /// Fills in all paths; returns of each subvolume whether it has one: it or its holder may be gone.
+    fn all(mut self) -> Result<Vec<bool>> {
+        (0..self.all.len()).try_for_each(|at| self.resolve(at))?;
+        Ok(self.placed.into_iter().map(|placed| placed == Some(true)).collect())
     }
 
-    /// Makes the path of a subvolume known, and those of all that hold it.
+    /// Fills in the path of a subvolume, and those of all that hold it.
     fn resolve(&mut self, at: usize) -> Result<()> {
         for at in self.unknown_above(at).into_iter().rev() {
-            let path = self.below_parent(at)?;
-            self.known[at] = Some(path);
+            if let Some(key) = directory(&self.all[at]) {
+                let path = self.look_up(key)?;
+                self.directories.insert(key, path);
+            }
+            if !self.enter(at) {
+                self.placed[at] = Some(false);
+            }
         }
         Ok(())
     }
 
-    /// The subvolume and those that hold it, innermost first, as far as their paths are not known.
-    fn unknown_above(&self, at: usize) -> Vec<usize> {
+    /// The subvolume and those that hold it, innermost first, up to one that stands in a known directory.
+    fn unknown_above(&mut self, at: usize) -> Vec<usize> {
         let mut chain = Vec::new();
         let mut next = Some(at);
-        while let Some(at) = next.filter(|at| self.known[*at].is_none()) {
-            if chain.len() > self.records.len() {
+        while let Some(at) = next.filter(|at| self.placed[*at].is_none() && !self.enter(*at)) {
+            if chain.len() > self.all.len() {
                 break;
             }
             chain.push(at);
-            next = self.parent(at);
+            next = self.all[at].info.parent_id.and_then(|holder| place(self.all, holder).ok());
         }
         chain
     }
 
-    fn parent(&self, at: usize) -> Option<usize> {
-        place(self.records, self.records[at].info.parent_id?).ok()
-    }
-
-    /// Builds the path of a subvolume whose parent's path is known.
-    fn below_parent(&mut self, at: usize) -> Result<Option<PathBuf>> {
-        let Some(parent) = self.parent(at) else { return Ok(None) };
-        let Some(Some(above)) = &self.known[parent] else { return Ok(None) };
-        let record = &self.records[at];
-        let holder = self.records[parent].info.id;
-        let directory = self.directories.path(holder, record.info.directory)?;
-        Ok(directory
-            .map(|directory| joined([path_bytes(above), path_bytes(directory), &record.name])))
-    }
-}
-
-fn path_bytes(path: &Path) -> &[u8] {
-    path.as_os_str().as_bytes()
-}
-
-/// Joins what is not empty of the parts of a path.
-fn joined(parts: [&[u8]; 3]) -> PathBuf {
-    let mut path = Vec::with_capacity(parts.map(<[u8]>::len).iter().sum::<usize>() + parts.len());
-    for part in parts.into_iter().filter(|part| !part.is_empty()) {
-        if !path.is_empty() {
-            path.push(b'/');
+    /// Fills in the path of a subvolume, if the directory that it stands in is known.
+    fn enter(&mut self, at: usize) -> bool {
+        let vol = &mut self.all[at];
+        let known = directory(vol).and_then(|key| self.directories.get(&key));
+        if let Some(above) = known {
+            self.placed[at] = Some(above.is_some());
+            vol.path = above.as_ref().map(|above| joined(above, &vol.name)).unwrap_or_default();
         }
-        path.extend_from_slice(part);
+        known.is_some()
     }
-    PathBuf::from(OsString::from_vec(path))
+
+    /// Returns the path of a directory in a subvolume whose path is known.
+    fn look_up(&self, (holder, inode): (u64, u64)) -> Result<Option<PathBuf>> {
+        let placed = |at: &usize| self.placed[*at] == Some(true);
+        let Some(at) = place(self.all, holder).ok().filter(placed) else { return Ok(None) };
+        let inside = names::path(self.fd, holder, inode)?;
+        Ok(inside.map(|inside| joined(&self.all[at].path, inside.as_os_str())))
+    }
+}
+
+/// Where a subvolume stands: in which other one, in which of its directories.
+fn directory(vol: &Subvolume) -> Option<(u64, u64)> {
+    Some((vol.info.parent_id?, vol.info.directory))
+}
+
+/// Joins two parts of a path, of which any can be empty.
+fn joined(above: &Path, below: &OsStr) -> PathBuf {
+    let mut path = OsString::with_capacity(above.as_os_str().len() + 1 + below.len());
+    path.push(above);
+    if !path.is_empty() && !below.is_empty() {
+        path.push("/");
+    }
+    path.push(below);
+    PathBuf::from(path)
 }

@@ -1,13 +1,10 @@
 //! Turns the directory inode of a subvolume's entry into a path, as bytes.
 //!
 //! INO_LOOKUP answers with at most 4,080 bytes; deeper directories are walked up one name at a time.
-//! Answers are kept, for most subvolumes share their directory with many others.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::io::Errno;
 
@@ -18,29 +15,9 @@ use crate::search::{Key, search};
 
 const INODE_REF: u32 = 12;
 
-/// Looks up directories of the filesystem behind `fd`. Needs `CAP_SYS_ADMIN`.
-pub(crate) struct Directories<Fd> {
-    fd: Fd,
-    known: HashMap<(u64, u64), Option<PathBuf>>,
-}
-
-impl<Fd: AsFd> Directories<Fd> {
-    pub(crate) fn new(fd: Fd) -> Self {
-        Self { fd, known: HashMap::new() }
-    }
-
-    /// Returns the path of a directory from the root of its subvolume, or `None` where it is gone.
-    pub(crate) fn path(&mut self, subvolume: u64, directory: u64) -> Result<Option<&Path>> {
-        let path = match self.known.entry((subvolume, directory)) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(look_up(&self.fd, subvolume, directory)?),
-        };
-        Ok(path.as_deref())
-    }
-}
-
-/// Finds the path of a directory, however long it is.
-fn look_up(fd: impl AsFd, subvolume: u64, directory: u64) -> Result<Option<PathBuf>> {
+/// Returns the path of a directory from the root of its subvolume, however long it is, or `None` where it is
+/// gone; `fd` is anything on the filesystem. Needs `CAP_SYS_ADMIN`.
+pub(crate) fn path(fd: impl AsFd, subvolume: u64, directory: u64) -> Result<Option<PathBuf>> {
     let found = match ask(&fd, subvolume, directory) {
         Err(e) if e.is(Errno::NAMETOOLONG) => walk_up(&fd, subvolume, directory),
         asked => asked.map(Some),

@@ -30,7 +30,7 @@ const MAX_DEPTH: usize = 1 << 10;
 ///
 /// [`Error::Call`](crate::Error::Call) where `fd` itself cannot be asked.
 pub fn list_reachable(fd: impl AsFd) -> Result<Vec<Subvolume>> {
-    let mut found = vec![Subvolume { info: info(&fd)?, path: PathBuf::new() }];
+    let mut found = vec![Subvolume::new(info(&fd)?, PathBuf::new())];
     below(fd, Path::new(""), &mut found, 0)?;
     found.sort_by_key(|vol| vol.info.id);
     Ok(found)
@@ -46,7 +46,7 @@ fn below(fd: impl AsFd, path: &Path, found: &mut Vec<Subvolume>, depth: usize) -
             continue;
         }
         let path = path.join(inside);
-        found.push(Subvolume { info, path: path.clone() });
+        found.push(Subvolume::new(info, path.clone()));
         // What it holds is not reached either where it cannot be asked.
         let _ = below(&child, &path, found, depth + 1);
     }

@@ -42,7 +42,8 @@ impl Key {
     }
 }
 
-/// Visits every item of `tree` from `first` to `last`, both included, in key order.
+/// Visits every item of `tree` from `first` to `last`, both included, in key order; of an object those of kinds
+/// behind that of `last` may be left out.
 ///
 /// `visit` gets the key and the bytes of each item. Needs `CAP_SYS_ADMIN`.
 pub(crate) fn search(
@@ -75,7 +76,7 @@ pub(crate) fn search_since(
         let Some(seen) = visited?.filter(|_| goes_on) else {
             return Ok(());
         };
-        match seen.next() {
+        match following(seen, first, last) {
             Some(next) if next <= last => from = next,
             _ => return Ok(()),
         }
@@ -95,6 +96,15 @@ pub(crate) fn search_once(
     let key = raw::btrfs_ioctl_search_key { min_transid: since, ..range(tree, first, last) };
     let (count, items) = area.run(&fd, key).map_err(|e| Error::call(OPERATION, e))?;
     each_item(items, count, &mut visit)
+}
+
+/// Where a walk from `first` to `last` goes on. A subvolume can hold thousands of others, each with an item that
+/// no listing wants, so what is behind the kinds of the range is passed over.
+fn following(seen: Key, first: Key, last: Key) -> Option<Key> {
+    match seen.kind > last.kind {
+        true => Some(Key::new(seen.object.checked_add(1)?, first.kind, 0)),
+        false => seen.next(),
+    }
 }
 
 /// Returns the search key of the kernel for a range.

@@ -1,5 +1,6 @@
 //! The values that describe a subvolume, free of kernel types.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -70,6 +71,16 @@ pub struct Info {
 pub struct Subvolume {
     /// What btrfs records of it.
     pub info: Info,
+    /// The name of its directory entry; empty for the top level.
+    pub name: OsString,
     /// Its path from the top level, bytes as they are on disk; empty for the top level itself.
     pub path: PathBuf,
+}
+
+impl Subvolume {
+    /// Puts a record and a path together, of which the last part is the name.
+    pub fn new(info: Info, path: PathBuf) -> Self {
+        let name = path.file_name().unwrap_or_default().to_os_string();
+        Self { info, name, path }
+    }
 }

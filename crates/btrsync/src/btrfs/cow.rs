@@ -5,7 +5,7 @@
 //! loops over arrays, so that a chain of 100,000 snapshots is no deeper than one.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::relations::Relations;
 use super::{Key, KeyFn, Subvolume};
@@ -38,9 +38,9 @@ pub struct Forest {
     /// Where in `all` those are that are eligible. What follows is of these alone.
     places: Vec<usize>,
     ids: Vec<u64>,
-    parents: Vec<Option<usize>>,
-    children: Vec<Vec<usize>>,
-    in_doubt: Vec<u64>,
+    /// Found when somebody asks: who lists may want to see the subvolumes alone.
+    relations: OnceLock<Relations>,
+    children: OnceLock<Vec<Vec<usize>>>,
 }
 
 impl Forest {
@@ -56,16 +56,19 @@ impl Forest {
         Self::of(Arc::new(vols), eligible)
     }
 
-    /// Leaves out what is not eligible; COW parents are eligible by construction.
     fn of(all: Arc<Vec<Subvolume>>, eligible: impl Fn(&Subvolume) -> bool) -> Self {
-        let eligible: Vec<bool> = all.iter().map(eligible).collect();
-        let Relations { parents, in_doubt } = Relations::find(&all, &eligible);
-        let places: Vec<usize> = (0..all.len()).filter(|place| eligible[*place]).collect();
+        let places: Vec<usize> = (0..all.len()).filter(|place| eligible(&all[*place])).collect();
         let ids = places.iter().map(|place| all[*place].id).collect();
-        let index = |place| places.binary_search(&place).ok();
-        let parents: Vec<_> = places.iter().map(|place| parents[*place].and_then(index)).collect();
-        let children = children(&parents);
-        Self { all, places, ids, parents, children, in_doubt }
+        let (relations, children) = Default::default();
+        Self { all, places, ids, relations, children }
+    }
+
+    fn relations(&self) -> &Relations {
+        self.relations.get_or_init(|| Relations::find(&self.all, &self.places))
+    }
+
+    fn children(&self) -> &[Vec<usize>] {
+        self.children.get_or_init(|| children(&self.relations().parents))
     }
 
     /// Returns the number of subvolumes.
@@ -116,7 +119,7 @@ impl Forest {
 
     /// Returns those that would be COW parents if it were known that they were not changed.
     pub(crate) fn in_doubt(&self) -> impl Iterator<Item = &Subvolume> {
-        self.in_doubt.iter().filter_map(|id| self.get(*id))
+        self.relations().in_doubt.iter().filter_map(|id| self.get(*id))
     }
 
     /// Returns the roots of the hierarchies: the subvolumes without a COW parent, in id order.
@@ -126,13 +129,13 @@ impl Forest {
 
     /// Returns the COW parent of a subvolume of this forest.
     pub fn parent(&self, vol: &Subvolume) -> Option<&Subvolume> {
-        let parent = self.parents[self.at(vol.id)?];
+        let parent = self.parent_index(self.at(vol.id)?);
         parent.map(|parent| self.vol(parent))
     }
 
     /// Returns the subvolumes whose COW parent this one is, in id order.
     pub fn successors(&self, vol: &Subvolume) -> impl Iterator<Item = &Subvolume> {
-        let children = self.at(vol.id).map_or(&[][..], |index| &self.children[index]);
+        let children = self.at(vol.id).map_or(&[][..], |index| &self.children()[index]);
         children.iter().map(|child| self.vol(*child))
     }
 
@@ -151,7 +154,7 @@ impl Forest {
         let mut stack: Vec<usize> = self.at(vol.id).into_iter().collect();
         std::iter::from_fn(move || {
             let index = stack.pop()?;
-            stack.extend(self.children[index].iter().rev());
+            stack.extend(self.children()[index].iter().rev());
             Some(self.vol(index))
         })
     }
@@ -172,18 +175,18 @@ impl Forest {
     }
 
     pub(crate) fn parent_index(&self, index: usize) -> Option<usize> {
-        self.parents[index]
+        self.relations().parents[index]
     }
 
     fn root_indices(&self) -> impl Iterator<Item = usize> {
-        (0..self.len()).filter(|index| self.parents[*index].is_none())
+        (0..self.len()).filter(|index| self.parent_index(*index).is_none())
     }
 
     fn level_indices(&self) -> Vec<Vec<usize>> {
         let mut levels = Vec::new();
         let mut level: Vec<usize> = self.root_indices().collect();
         while !level.is_empty() {
-            let next = level.iter().flat_map(|index| &self.children[*index]).copied().collect();
+            let next = level.iter().flat_map(|index| &self.children()[*index]).copied().collect();
             levels.push(std::mem::replace(&mut level, next));
         }
         levels

@@ -11,25 +11,33 @@ use uuid::Uuid;
 
 use super::Subvolume;
 
-/// The COW parent of each subvolume, and what could be one if more were known of it.
+/// The COW parent of each eligible subvolume, as a number among these, and what could be one if more were known
+/// of it.
+#[derive(Debug, Clone)]
 pub(super) struct Relations {
     pub(super) parents: Vec<Option<usize>>,
     pub(super) in_doubt: Vec<u64>,
 }
 
 impl Relations {
-    /// Finds them among `vols`, which are in id order.
-    pub(super) fn find(vols: &[Subvolume], eligible: &[bool]) -> Self {
-        let older = HashMap::with_capacity(vols.len());
-        let mut search = Search { vols, eligible, older, ..Search::default() };
-        for (index, vol) in vols.iter().enumerate() {
-            let parent = vol.parent_uuid.and_then(|origin| search.parent(vol, origin));
+    /// Finds them among `vols`, which are in id order, and of which those at `places` are eligible. The others
+    /// take part, and are then left out; COW parents are eligible by construction.
+    pub(super) fn find(vols: &[Subvolume], places: &[usize]) -> Self {
+        let mut eligible = vec![None; vols.len()];
+        places.iter().enumerate().for_each(|(index, place)| eligible[*place] = Some(index));
+        let mut search = Search { vols, eligible, ..Search::default() };
+        let mut number = |vol: &Subvolume| vol.parent_uuid.map(|uuid| search.number(uuid));
+        let origins: Vec<Option<usize>> = vols.iter().map(&mut number).collect();
+        for (place, vol) in vols.iter().enumerate() {
+            let parent = origins[place].and_then(|origin| search.parent(vol, origin));
             search.parents.push(parent);
-            search.pass(index, vol);
+            search.pass(place, origins[place]);
         }
-        let mut in_doubt: Vec<u64> = search.in_doubt.into_iter().collect();
+        let Search { eligible, parents, in_doubt, .. } = search;
+        let parents = places.iter().map(|place| eligible[parents[*place]?]).collect();
+        let mut in_doubt: Vec<u64> = in_doubt.into_iter().collect();
         in_doubt.sort_unstable();
-        Self { parents: search.parents, in_doubt }
+        Self { parents, in_doubt }
     }
 }
 
@@ -37,47 +45,62 @@ impl Relations {
 #[derive(Default)]
 struct Search<'a> {
     vols: &'a [Subvolume],
-    eligible: &'a [bool],
-    older: HashMap<Uuid, usize>,
-    /// By origin, the newest snapshot that was never changed.
-    newest_snapshot: HashMap<Uuid, usize>,
-    /// By origin, the newest snapshot after that of which it is not known.
-    perhaps: HashMap<Uuid, usize>,
+    /// Of each, which of the eligible it is.
+    eligible: Vec<Option<usize>>,
+    /// By UUID, which of the origins that is.
+    numbers: HashMap<Uuid, usize>,
+    origins: Vec<Origin>,
     parents: Vec<Option<usize>>,
     in_doubt: HashSet<u64>,
 }
 
+/// A subvolume that others are snapshots of, there or not.
+#[derive(Default)]
+struct Origin {
+    /// The oldest with its UUID.
+    at: Option<usize>,
+    /// The newest snapshot that was never changed.
+    newest_snapshot: Option<usize>,
+    /// The newest snapshot after that of which it is not known.
+    perhaps: Option<usize>,
+}
+
 impl Search<'_> {
-    fn parent(&mut self, vol: &Subvolume, origin: Uuid) -> Option<usize> {
-        let at = self.older.get(&origin).copied();
-        if let Some(at) = at.filter(|at| self.eligible[*at]) {
+    fn number(&mut self, uuid: Uuid) -> usize {
+        *self.numbers.entry(uuid).or_insert_with(|| {
+            self.origins.push(Origin::default());
+            self.origins.len() - 1
+        })
+    }
+
+    fn parent(&mut self, vol: &Subvolume, origin: usize) -> Option<usize> {
+        let origin = &mut self.origins[origin];
+        if let Some(at) = origin.at.filter(|at| self.eligible[*at].is_some()) {
             match is_unchanged(&self.vols[at], vol.otransid) {
                 Some(true) => return Some(at),
                 Some(false) => {}
                 None => drop(self.in_doubt.insert(self.vols[at].id)),
             }
         }
-        self.in_doubt.extend(self.perhaps.remove(&origin).map(|at| self.vols[at].id));
-        let sibling = self.newest_snapshot.get(&origin).copied();
-        sibling.or_else(|| at.and_then(|at| self.parents[at]))
+        self.in_doubt.extend(origin.perhaps.take().map(|at| self.vols[at].id));
+        origin.newest_snapshot.or_else(|| origin.at.and_then(|at| self.parents[at]))
     }
 
     /// Notes what a subvolume can be to those after it.
-    fn pass(&mut self, index: usize, vol: &Subvolume) {
-        if let Some(origin) = vol.parent_uuid.filter(|_| self.eligible[index]) {
+    fn pass(&mut self, place: usize, origin: Option<usize>) {
+        let vol = &self.vols[place];
+        if let Some(origin) = origin.filter(|_| self.eligible[place].is_some()) {
+            let origin = &mut self.origins[origin];
             // What was received on a parent was changed after it was taken from that.
             let unchanged = is_unchanged(vol, vol.otransid);
             match unchanged.or(vol.received_uuid.map(|_| false)) {
-                Some(true) => {
-                    self.newest_snapshot.insert(origin, index);
-                    self.perhaps.remove(&origin);
-                }
+                Some(true) => (origin.newest_snapshot, origin.perhaps) = (Some(place), None),
                 Some(false) => {}
-                None => drop(self.perhaps.insert(origin, index)),
+                None => origin.perhaps = Some(place),
             }
         }
-        if let Some(uuid) = vol.uuid {
-            self.older.entry(uuid).or_insert(index);
+        if let Some(number) = vol.uuid.and_then(|uuid| self.numbers.get(&uuid)) {
+            self.origins[*number].at.get_or_insert(place);
         }
     }
 }

@@ -51,13 +51,13 @@ pub struct Subvolume {
 impl Subvolume {
     /// Makes the value from the kernel's record, whose path is that from the top level.
     pub fn from_kernel(vol: kernel::Subvolume) -> Self {
-        let kernel::Subvolume { info, path } = vol;
+        let kernel::Subvolume { info, name, path } = vol;
         let received = |transid| info.received_uuid.map(|_| transid);
         Self {
             id: info.id,
             parent_id: info.parent_id,
-            name: path.file_name().unwrap_or_default().to_os_string(),
             path,
+            name,
             uuid: info.uuid,
             parent_uuid: info.parent_uuid,
             received_uuid: info.received_uuid,

@@ -188,7 +188,7 @@ impl<'a> Sources<'a> {
         if info.id != id || !kernel::is_subvolume(&file)? {
             return Err(SourceError::Hidden { path });
         }
-        let there = kernel::Subvolume { info, path };
+        let there = kernel::Subvolume::new(info, path);
         fits(&there, named, announced)?;
         Ok(Some(file))
     }

@@ -1,13 +1,13 @@
 //! What `list` and `tree` have in common: they look, and leave everything as it is.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use btrsync::btrfs::Subvolume;
+use btrsync::btrfs::{Forest, Subvolume};
 use btrsync::sync::Problem;
-use btrsync::sync::picture::Node;
-use btrsync::sync::root::Size;
+use btrsync::sync::picture::{Node, Side};
+use btrsync::sync::root::{BtrfsRoot, Size, Sizes};
 use serde_json::{Map, Value, json};
 
 use crate::advice::Failure;
@@ -45,6 +45,23 @@ pub(super) fn run<T>(
     }
 }
 
+/// What one side holds.
+pub(super) struct Listed {
+    pub(super) all: Forest,
+    pub(super) read_only: Forest,
+    pub(super) sizes: Option<Sizes>,
+}
+
+impl Listed {
+    pub(super) async fn new(all: Forest, root: &dyn BtrfsRoot) -> Self {
+        Self { read_only: all.read_only(), all, sizes: root.sizes().await }
+    }
+
+    pub(super) fn side(&self) -> Side<'_> {
+        Side { all: &self.all, read_only: &self.read_only, sizes: self.sizes.as_ref() }
+    }
+}
+
 /// Tells how it ended, and to programs in any case.
 pub(super) fn end(json: bool, ended: &Result<(), Failure>) -> Exit {
     let exit = ended.as_ref().err().map_or(Exit::Done, |failure| failure.exit);
@@ -66,10 +83,30 @@ pub(super) fn events(events: impl Iterator<Item = Value>) -> String {
     events.map(|event| format!("{event}\n")).collect()
 }
 
-/// Writes to standard output. A reader that has left has seen what it wanted.
+/// Writes to standard output.
 pub(super) fn write(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// Writes lines to standard output as they are made, many at once.
+pub(super) fn write_lines(make: impl FnOnce(&mut dyn FnMut(&str))) -> Result<(), Failure> {
+    const MANY: usize = 64 * 1024;
+    let (mut out, mut text, mut ended) = (io::stdout().lock(), String::new(), Ok(()));
+    make(&mut |line| {
+        text += line;
+        text.push('\n');
+        if text.len() >= MANY && ended.is_ok() {
+            ended = out.write_all(text.as_bytes());
+            text.clear();
+        }
+    });
+    written(ended.and_then(|()| out.write_all(text.as_bytes())).and_then(|()| out.flush()))
+}
+
+/// What became of writing. A reader that has left has seen what it wanted.
+fn written(ended: io::Result<()>) -> Result<(), Failure> {
+    match ended {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let message = format!("cannot write to standard output: {error}");
             Err(Failure::new(message, "see where it goes to"))
@@ -79,8 +116,8 @@ pub(super) fn write(text: &str) -> Result<(), Failure> {
 }
 
 /// What an event says of a subvolume.
-pub(super) fn object(event: &str, node: &Node) -> Map<String, Value> {
-    let (vol, mut object) = (&node.vol, Map::new());
+pub(super) fn object(event: &str, node: &Node<'_>) -> Map<String, Value> {
+    let (vol, mut object) = (node.vol, Map::new());
     let uuid = |uuid: Option<uuid::Uuid>| Value::from(uuid.map(|uuid| uuid.to_string()));
     let made = vol.otime.and_then(|made| made.duration_since(UNIX_EPOCH).ok());
     object.insert("event".into(), event.into());
@@ -94,17 +131,17 @@ pub(super) fn object(event: &str, node: &Node) -> Map<String, Value> {
     let bytes = |amount: fn(&Size) -> u64| Value::from(node.size.as_ref().map(amount));
     object.insert("referenced_bytes".into(), bytes(|size| size.referenced));
     object.insert("exclusive_bytes".into(), bytes(|size| size.exclusive));
-    put_path(&mut object, "cow_parent", node.from.as_deref().map(Path::new));
+    put_path(&mut object, "cow_parent", node.from);
     object.insert("claim".into(), node.claim.map(claim).into());
     object
 }
 
 /// What its own side tells of a subvolume.
-pub(super) fn own_state(node: &Node) -> String {
+pub(super) fn own_state(node: &Node<'_>) -> Cow<'static, str> {
     match (node.vol.received_uuid, node.claim) {
-        (None, _) => String::new(),
-        (_, None) => "received".to_owned(),
-        (_, Some(problem)) => format!("received, {}", claim(problem)),
+        (None, _) => "".into(),
+        (_, None) => "received".into(),
+        (_, Some(problem)) => format!("received, {}", claim(problem)).into(),
     }
 }
 
@@ -119,7 +156,7 @@ pub(super) fn claim(problem: Problem) -> &'static str {
 }
 
 /// An amount of what a subvolume holds; nothing where that is not known.
-pub(super) fn size(node: &Node, amount: impl FnOnce(Size) -> u64) -> String {
+pub(super) fn size(node: &Node<'_>, amount: impl FnOnce(Size) -> u64) -> String {
     node.size.map(|known| size::bytes(amount(known))).unwrap_or_default()
 }
 

@@ -71,7 +71,7 @@ impl Bars {
             }
             None => self.all.add(shown),
         };
-        shown.set_message(cut(name, room()));
+        shown.set_message(cut(name, room()).into_owned());
         shown.enable_steady_tick(Self::PERIOD);
         let share = shown.length().unwrap_or(0);
         state.running.insert(id, Bar { shown, share });

@@ -97,7 +97,7 @@ impl Human {
     fn shortened(&self, name: String) -> String {
         const REST: usize = 40;
         match self.screen().width {
-            Some(columns) => cut(&name, columns.saturating_sub(REST)),
+            Some(columns) => cut(&name, columns.saturating_sub(REST)).into_owned(),
             None => name,
         }
     }

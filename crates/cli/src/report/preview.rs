@@ -8,37 +8,37 @@ use btrsync::sync::{Estimate, Estimates, Step};
 use btrsync::text::escaped;
 
 use super::Preview;
-use crate::screen::{Cell, Paint, Screen, Table};
+use crate::screen::{Paint, Screen, Table};
 use crate::size;
 
 const HEAD: [&str; 5] = ["SUBVOLUME", "SEND", "SIZE", "INTO", "WHY"];
 
 /// All transfers in a table that fits the screen, and under it what can be done against full ones.
 pub(super) fn table(preview: &Preview<'_>, screen: &Screen) -> Vec<String> {
-    let rows = preview.steps.iter().flat_map(|(step, into)| rows(step, into, preview.estimates));
-    let mut lines = Table { head: HEAD.to_vec(), rows: rows.collect() }.lines(screen);
+    let mut table = Table::new(&HEAD);
+    for (step, into) in &preview.steps {
+        put_rows(&mut table, step, into, preview.estimates);
+    }
+    let mut lines = table.lines(screen);
     let ways: BTreeSet<&str> =
         preview.steps.iter().filter_map(|(step, _)| step.reason.way_out()).collect();
     lines.extend(ways.into_iter().map(|way_out| format!("  what next: {way_out}")));
     lines
 }
 
-fn rows(step: &Step, into: &Path, estimates: &Estimates) -> Vec<Vec<Cell>> {
+fn put_rows(table: &mut Table, step: &Step, into: &Path, estimates: &Estimates) {
     let size = size_of(step, estimates).map(size::estimate).unwrap_or_default();
     let (kind, paint, why) = match &step.parent {
         Some(parent) => ("incr", Paint::Good, format!("from {}", escaped(&parent.path))),
         None => ("full", Paint::New, step.reason.to_string()),
     };
-    let row = |vol: &btrsync::btrfs::Subvolume| {
-        vec![
-            Cell::new(escaped(&vol.path).to_string()),
-            Cell::new(kind).paint(paint),
-            Cell::new(&size).right(),
-            Cell::new(escaped(into).to_string()),
-            Cell::sentence(&why),
-        ]
-    };
-    step.vols.iter().map(row).collect()
+    for vol in &step.vols {
+        table.put(&escaped(&vol.path).to_string());
+        table.put(kind).paint(paint);
+        table.put(&size).right();
+        table.put(&escaped(into).to_string());
+        table.put(&why).sentence();
+    }
 }
 
 /// What is known of the size of a transfer. Of a batch, only the whole is known.

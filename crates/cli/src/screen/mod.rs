@@ -2,7 +2,7 @@
 
 mod table;
 
-pub(crate) use table::{Cell, Table, cut, width};
+pub(crate) use table::{Table, cut, width};
 
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
@@ -56,8 +56,16 @@ impl Screen {
     }
 
     pub(crate) fn paint(&self, paint: Paint, text: &str) -> String {
+        let mut painted = String::new();
+        self.paint_to(&mut painted, paint, text);
+        painted
+    }
+
+    /// Adds a text to a line.
+    pub(crate) fn paint_to(&self, line: &mut String, paint: Paint, text: &str) {
         let code = match paint {
-            Paint::Plain => return text.to_owned(),
+            _ if !self.colours || text.is_empty() => return line.push_str(text),
+            Paint::Plain => return line.push_str(text),
             Paint::Bold => "1",
             Paint::Dim => "2",
             Paint::Good => "32",
@@ -65,10 +73,6 @@ impl Screen {
             Paint::Odd => "33",
             Paint::Bad => "31",
         };
-        if self.colours && !text.is_empty() {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+        ["\x1b[", code, "m", text, "\x1b[0m"].iter().for_each(|part| line.push_str(part));
     }
 }

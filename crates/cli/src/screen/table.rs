@@ -1,5 +1,7 @@
 //! Columns that fit the screen. Widths are those on the screen: a wide character takes two columns.
 
+use std::borrow::Cow;
+
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{Paint, Screen};
@@ -9,13 +11,14 @@ const LEAST: usize = 12;
 
 const GAP: usize = 2;
 
-/// A cell, all of it printable.
+/// How a cell is shown.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cell {
-    /// Comes first and is never cut.
-    pub(crate) lead: String,
-    pub(crate) text: String,
-    pub(crate) paint: Paint,
+    /// Where its text ends in that of the table.
+    end: usize,
+    /// How much of it comes first and is never cut.
+    lead: u16,
+    paint: Paint,
     /// Whether it loses its end where it is too long, as a sentence does.
     is_sentence: bool,
     /// Whether it stands at the right edge of its column, as a number does.
@@ -23,80 +26,138 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), ..Self::default() }
+    pub(crate) fn sentence(&mut self) -> &mut Self {
+        self.is_sentence = true;
+        self
     }
 
-    pub(crate) fn sentence(text: impl Into<String>) -> Self {
-        Self { is_sentence: true, ..Self::new(text) }
+    pub(crate) fn right(&mut self) -> &mut Self {
+        self.is_right = true;
+        self
     }
 
-    pub(crate) fn right(self) -> Self {
-        Self { is_right: true, ..self }
+    pub(crate) fn paint(&mut self, paint: Paint) -> &mut Self {
+        self.paint = paint;
+        self
     }
 
-    pub(crate) fn paint(self, paint: Paint) -> Self {
-        Self { paint, ..self }
-    }
-
-    pub(crate) fn lead(self, lead: String) -> Self {
-        Self { lead, ..self }
-    }
-
-    fn width(&self) -> usize {
-        width(&self.lead) + width(&self.text)
-    }
-
-    fn shown(&self, columns: usize, screen: &Screen) -> String {
-        let lead = cut(&self.lead, columns);
+    /// What of its text is shown in so many columns: what comes first, and the rest.
+    fn fitting<'a>(&self, text: &'a str, columns: usize) -> (Cow<'a, str>, Cow<'a, str>) {
+        let (lead, rest) = text.split_at(self.lead.into());
+        if width(text) <= columns {
+            return (lead.into(), rest.into());
+        }
+        let lead = cut(lead, columns);
         let left = columns - width(&lead);
-        let text = if self.is_sentence { begun(&self.text, left) } else { cut(&self.text, left) };
-        let text = screen.paint(self.paint, &text);
-        screen.paint(Paint::Dim, &lead) + &text
+        let rest = if self.is_sentence { begun(rest, left) } else { cut(rest, left) };
+        (lead, rest)
     }
 }
 
-/// Rows under a head; the last column has no padding.
-#[derive(Debug, Default)]
+/// Rows under a head; the last column has no padding. The texts of the cells, all of them printable, follow one
+/// another in one: there are hundreds of thousands of them.
+#[derive(Debug)]
 pub(crate) struct Table {
-    pub(crate) head: Vec<&'static str>,
-    pub(crate) rows: Vec<Vec<Cell>>,
+    columns: usize,
+    cells: Vec<Cell>,
+    text: String,
 }
 
 impl Table {
+    pub(crate) fn new(head: &[&str]) -> Self {
+        let mut table = Self { columns: head.len(), cells: Vec::new(), text: String::new() };
+        for name in head {
+            table.put(name).paint(Paint::Bold);
+        }
+        table
+    }
+
+    /// Adds the next cell, from the left to the right and from row to row.
+    pub(crate) fn put(&mut self, text: &str) -> &mut Cell {
+        self.put_behind("", text)
+    }
+
+    /// Adds a cell with what comes first and is never cut.
+    pub(crate) fn put_behind(&mut self, lead: &str, text: &str) -> &mut Cell {
+        self.text += lead;
+        self.text += text;
+        let (end, at) = (self.text.len(), self.cells.len());
+        // What comes first is short; if it were not, it would be cut as all else is.
+        let lead = lead.len().try_into().unwrap_or(0);
+        self.cells.push(Cell { end, lead, ..Cell::default() });
+        &mut self.cells[at]
+    }
+
     /// Returns the lines, none of which is wider than the screen.
     pub(crate) fn lines(&self, screen: &Screen) -> Vec<String> {
-        let head: Vec<Cell> =
-            self.head.iter().map(|name| Cell::new(*name).paint(Paint::Bold)).collect();
-        let mut widths: Vec<usize> = head.iter().map(Cell::width).collect();
-        for row in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = cell.width().max(*width);
-            }
+        let mut lines = Vec::new();
+        self.each_line(screen, |line| lines.push(line.to_owned()));
+        lines
+    }
+
+    /// Visits the lines, as [`Table::lines`].
+    pub(crate) fn each_line(&self, screen: &Screen, mut visit: impl FnMut(&str)) {
+        let (widths, mut line) = (self.widths(screen), String::new());
+        let mut cells = self.all().peekable();
+        while cells.peek().is_some() {
+            // The widths first, so that no cell of the next row is taken.
+            put_line(&mut line, widths.iter().zip(cells.by_ref()), screen);
+            visit(&line);
+            line.clear();
+        }
+    }
+
+    /// All cells with their texts.
+    fn all(&self) -> impl Iterator<Item = (&Cell, &str)> {
+        let mut from = 0;
+        self.cells.iter().map(move |cell| {
+            let text = &self.text[from..cell.end];
+            from = cell.end;
+            (cell, text)
+        })
+    }
+
+    fn widths(&self, screen: &Screen) -> Vec<usize> {
+        let mut widths = vec![0; self.columns];
+        for (index, (_, text)) in self.all().enumerate() {
+            let widest = &mut widths[index % self.columns];
+            *widest = width(text).max(*widest);
         }
         if let Some(columns) = screen.width {
             fit(&mut widths, columns);
         }
-        let rows = std::iter::once(&head).chain(&self.rows);
-        rows.map(|row| line(row, &widths, screen)).collect()
+        widths
     }
 }
 
-fn line(row: &[Cell], widths: &[usize], screen: &Screen) -> String {
-    let (mut line, mut blank) = (String::new(), 0);
-    for (cell, columns) in row.iter().zip(widths) {
-        let shown = cell.shown(*columns, screen);
-        let rest = columns.saturating_sub(cell.width().min(*columns));
+fn put_line<'a>(
+    line: &mut String,
+    row: impl Iterator<Item = (&'a usize, (&'a Cell, &'a str))>,
+    screen: &Screen,
+) {
+    let mut blank = 0;
+    for (columns, (cell, text)) in row {
+        let rest = columns.saturating_sub(width(text));
         let (before, behind) = if cell.is_right { (rest, 0) } else { (0, rest) };
         blank += before;
-        if !shown.is_empty() {
-            line.extend(std::iter::repeat_n(' ', blank));
+        let (lead, text) = cell.fitting(text, *columns);
+        if !lead.is_empty() || !text.is_empty() {
+            push_blank(line, blank);
             blank = 0;
-            line.push_str(&shown);
+            screen.paint_to(line, Paint::Dim, &lead);
+            screen.paint_to(line, cell.paint, &text);
         }
         blank += behind + GAP;
     }
-    line
+}
+
+fn push_blank(line: &mut String, mut columns: usize) {
+    const BLANK: &str = "                                ";
+    while columns > 0 {
+        let some = columns.min(BLANK.len());
+        line.push_str(&BLANK[..some]);
+        columns -= some;
+    }
 }
 
 /// Takes from the widest column until all fit, and then from the last.
@@ -117,27 +178,27 @@ fn fit(widths: &mut [usize], columns: usize) {
 
 /// How many columns a text takes.
 pub(crate) fn width(text: &str) -> usize {
-    text.width()
+    if text.is_ascii() { text.len() } else { text.width() }
 }
 
 /// Cuts out the middle of a text: names differ in their beginnings and their ends.
-pub(crate) fn cut(text: &str, columns: usize) -> String {
+pub(crate) fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
-        return text.to_owned();
+        return text.into();
     }
-    let Some(rest) = columns.checked_sub(1) else { return String::new() };
+    let Some(rest) = columns.checked_sub(1) else { return "".into() };
     let tail: String = taken(text.chars().rev(), rest / 2).chars().rev().collect();
     // A mark that combines has nothing to combine with where what it stands on is cut off.
     let tail = tail.trim_start_matches(|c: char| c.width() == Some(0));
-    taken(text.chars(), rest - rest / 2) + "…" + tail
+    (taken(text.chars(), rest - rest / 2) + "…" + tail).into()
 }
 
 /// Cuts off the end of a text.
-fn begun(text: &str, columns: usize) -> String {
+fn begun(text: &str, columns: usize) -> Cow<'_, str> {
     match columns.checked_sub(1) {
-        _ if width(text) <= columns => text.to_owned(),
-        None => String::new(),
-        Some(rest) => taken(text.chars(), rest).trim_end().to_owned() + "…",
+        _ if width(text) <= columns => text.into(),
+        None => "".into(),
+        Some(rest) => (taken(text.chars(), rest).trim_end().to_owned() + "…").into(),
     }
 }
 
@@ -172,12 +233,12 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_the_screen() {
-        let row = |text: &str| vec![Cell::new(text).lead("│ ".repeat(3)), Cell::new(text)];
         for columns in 0..60 {
-            let table = Table {
-                head: vec!["NAME", "OTHER"],
-                rows: vec![row("日本語日本語日本語"), row("a")],
-            };
+            let mut table = Table::new(&["NAME", "OTHER"]);
+            for text in ["日本語日本語日本語", "a"] {
+                table.put_behind(&"│ ".repeat(3), text);
+                table.put(text);
+            }
             let lines = table.lines(&Screen { width: Some(columns), ..PLAIN });
             assert!(lines.iter().all(|line| width(line) <= columns), "{columns}: {lines:#?}");
         }
@@ -185,18 +246,21 @@ mod tests {
 
     #[test]
     fn numbers_stand_at_the_right() {
-        let row = |size: &str| vec![Cell::new("a"), Cell::new(size).right(), Cell::new("x")];
-        let table = Table { head: vec!["NAME", "N", ""], rows: vec![row("10"), row("7"), row("")] };
+        let mut table = Table::new(&["NAME", "N", ""]);
+        for size in ["10", "7", ""] {
+            table.put("a");
+            table.put(size).right();
+            table.put("x");
+        }
         assert_eq!(table.lines(&PLAIN), ["NAME  N", "a     10  x", "a      7  x", "a         x"]);
     }
 
     #[test]
     fn columns_stand_under_each_other_and_nothing_trails() {
-        let rows = vec![
-            vec![Cell::new("日本"), Cell::new("1"), Cell::default()],
-            vec![Cell::new("a"), Cell::default(), Cell::new("x")],
-        ];
-        let table = Table { head: vec!["NAME", "ID", "T"], rows };
+        let mut table = Table::new(&["NAME", "ID", "T"]);
+        for text in ["日本", "1", "", "a", "", "x"] {
+            table.put(text);
+        }
         assert_eq!(table.lines(&PLAIN), ["NAME  ID  T", "日本  1", "a         x"]);
     }
 }

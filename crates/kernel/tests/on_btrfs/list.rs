@@ -142,7 +142,7 @@ fn each_field_is_what_stands_on_the_disk() {
         assert!(key.starts_with(&prefix), "{prefix} before {key}");
         (key[prefix.len()..].to_owned(), String::from_utf8(item.clone()).unwrap())
     };
-    for Subvolume { info, path } in list(open(tree.fs.path())).unwrap() {
+    for Subvolume { info, path, .. } in list(open(tree.fs.path())).unwrap() {
         let (_, text) = item(info.id, "ROOT_ITEM");
         for wanted in root_item(&info) {
             assert!(text.contains(&wanted), "{}: no {wanted:?} in {text}", path.display());

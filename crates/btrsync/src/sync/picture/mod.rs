@@ -6,7 +6,7 @@
 mod lineage;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use self::lineage::Lineage;
 use super::plan::{Plan, Step};
@@ -41,23 +41,23 @@ pub struct Other<'a> {
 
 /// What is shown of two sides.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Picture {
+pub struct Picture<'a> {
     /// The subvolumes of the source, in id order.
-    pub source: Vec<Node>,
+    pub source: Vec<Node<'a>>,
     /// The subvolumes of the destination that are no copies, in id order.
-    pub destination: Vec<Node>,
+    pub destination: Vec<Node<'a>>,
 }
 
 /// A subvolume in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
+pub struct Node<'a> {
     /// The subvolume.
-    pub vol: Subvolume,
+    pub vol: &'a Subvolume,
     /// Under which of the others it stands: the nearest that is shown and from which it descends.
     pub under: Option<usize>,
     /// The path of what it descends from, shown or not. That is its COW parent. A writable subvolume
     /// stands behind its newest snapshot, as what it became since.
-    pub from: Option<PathBuf>,
+    pub from: Option<&'a Path>,
     /// Where it was received: why that does not say what it holds.
     pub claim: Option<Problem>,
     /// What it holds, if that is known and was asked for.
@@ -65,7 +65,7 @@ pub struct Node {
     /// Where it is, if two sides were looked at.
     pub state: Option<State>,
     /// The transfer that would send it.
-    pub step: Option<Step>,
+    pub step: Option<&'a Step>,
 }
 
 /// On which sides a subvolume is.
@@ -95,31 +95,32 @@ pub enum State {
 }
 
 /// Shows those subvolumes of one side that are wanted.
-pub fn show(side: Side<'_>, wanted: impl Fn(&Subvolume) -> bool) -> Vec<Node> {
+pub fn show<'a>(side: Side<'a>, wanted: impl Fn(&Subvolume) -> bool) -> Vec<Node<'a>> {
     let lineage = Lineage::new(side);
-    let shown: Vec<&Subvolume> = side.all.iter().filter(|vol| wanted(vol)).collect();
-    let places: HashMap<u64, usize> =
-        shown.iter().enumerate().map(|(index, vol)| (vol.id, index)).collect();
-    let nearest = lineage.nearest(|id| places.contains_key(&id));
-    let node = |vol: &&Subvolume| Node {
-        vol: (*vol).clone(),
-        under: nearest.get(&vol.id).and_then(|id| places.get(id)).copied(),
-        from: lineage.parent(vol).map(|parent| parent.path.clone()),
-        claim: vol.received_uuid.and_then(|_| suspects::problem(vol)),
-        size: side.sizes.and_then(|sizes| sizes.get(&vol.id)).copied(),
+    let Lineage { vols, parents, .. } = &lineage;
+    let shown: Vec<usize> = (0..vols.len()).filter(|number| wanted(vols[*number])).collect();
+    let mut places = vec![None; vols.len()];
+    shown.iter().enumerate().for_each(|(place, number)| places[*number] = Some(place));
+    let nearest = lineage.nearest(|number| places[number].is_some());
+    let node = |number: usize| Node {
+        vol: vols[number],
+        under: nearest[number].and_then(|number| places[number]),
+        from: parents[number].map(|parent| vols[parent].path.as_path()),
+        claim: vols[number].received_uuid.and_then(|_| suspects::problem(vols[number])),
+        size: side.sizes.and_then(|sizes| sizes.get(&vols[number].id)).copied(),
         state: None,
         step: None,
     };
-    shown.iter().map(node).collect()
+    shown.into_iter().map(node).collect()
 }
 
 /// Shows two sides: what is wanted of the source, and what is wanted of the rest of the destination.
-pub fn compare(
-    source: Side<'_>,
+pub fn compare<'a>(
+    source: Side<'a>,
     wanted: impl Fn(&Subvolume) -> bool,
-    other: Other<'_>,
+    other: Other<'a>,
     rest: impl Fn(&Subvolume) -> bool,
-) -> Picture {
+) -> Picture<'a> {
     let steps: HashMap<u64, &Step> = other
         .plan
         .steps()
@@ -127,8 +128,8 @@ pub fn compare(
         .collect();
     let mut picture = Picture { source: show(source, wanted), ..Picture::default() };
     for node in &mut picture.source {
-        node.step = steps.get(&node.vol.id).map(|step| (*step).clone());
-        node.state = Some(state(&node.vol, other));
+        node.step = steps.get(&node.vol.id).copied();
+        node.state = Some(state(node.vol, other));
     }
     let copies: std::collections::HashSet<u64> =
         source.read_only.iter().flat_map(|vol| other.diff.equals(vol)).copied().collect();

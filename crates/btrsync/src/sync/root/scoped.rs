@@ -20,7 +20,7 @@ pub(super) fn forest(mut all: Vec<Subvolume>, root: u64, options: &RootOptions) 
         |vol: &&Subvolume| is_below(vol, &prefix) && (scope == Scope::All || directly(vol));
     let mut shown: Vec<u64> = all.iter().filter(is_shown).map(|vol| vol.id).collect();
     shown.sort_unstable();
-    let carriers = Carriers::new(&all);
+    let carriers = Carriers::shared(&all);
     let ambiguous: Vec<_> = all.iter().map(|vol| carriers.differ(vol)).collect();
     for (vol, ambiguous) in all.iter_mut().zip(ambiguous) {
         vol.ambiguous = ambiguous;
@@ -56,7 +56,7 @@ pub(super) fn decide_ambiguity(all: &[Subvolume], vols: &mut [Subvolume]) {
     }
 }
 
-/// All subvolumes of a filesystem by the UUIDs that a stream could name them by.
+/// Subvolumes of a filesystem by the UUIDs that a stream could name them by.
 ///
 /// A receiver takes the first that it finds, anywhere on the filesystem, writable or not.
 struct Carriers<'a>(HashMap<Uuid, Vec<&'a Subvolume>>);
@@ -65,14 +65,28 @@ struct Carriers<'a>(HashMap<Uuid, Vec<&'a Subvolume>>);
 const MOST_CARRIERS: usize = 100;
 
 impl<'a> Carriers<'a> {
+    /// All of them.
     fn new(all: &'a [Subvolume]) -> Self {
-        let mut carriers: HashMap<Uuid, Vec<&Subvolume>> = HashMap::with_capacity(all.len());
-        for vol in all {
-            for uuid in [vol.uuid, vol.received_uuid].into_iter().flatten() {
-                carriers.entry(uuid).or_default().push(vol);
-            }
-        }
-        Self(carriers)
+        Self::of_at_least(1, all)
+    }
+
+    /// Those that have others with the same UUID. Few have, of which a map is small and fast.
+    fn shared(all: &'a [Subvolume]) -> Self {
+        Self::of_at_least(2, all)
+    }
+
+    fn of_at_least(count: usize, all: &'a [Subvolume]) -> Self {
+        let uuids = |vol: &'a Subvolume| {
+            [vol.uuid, vol.received_uuid].into_iter().flatten().map(move |uuid| (uuid, vol))
+        };
+        let mut carriers: Vec<(Uuid, &Subvolume)> = Vec::with_capacity(2 * all.len());
+        carriers.extend(all.iter().flat_map(uuids));
+        carriers.sort_unstable_by_key(|(uuid, vol)| (*uuid, vol.id));
+        let groups = carriers.chunk_by(|(one, _), (other, _)| one == other);
+        let groups = groups.filter(|group| group.len() >= count);
+        Self(
+            groups.map(|group| (group[0].0, group.iter().map(|(_, vol)| *vol).collect())).collect(),
+        )
     }
 
     /// Returns all others with a UUID of this one; `None` where there are too many.
@@ -171,7 +185,7 @@ mod tests {
     }
 
     fn ambiguous(vols: &[Subvolume]) -> Vec<Option<bool>> {
-        let carriers = Carriers::new(vols);
+        let carriers = Carriers::shared(vols);
         vols.iter().map(|vol| carriers.differ(vol)).collect()
     }
 

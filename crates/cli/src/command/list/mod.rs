@@ -5,9 +5,9 @@ mod tell;
 
 use std::ffi::OsString;
 
-use btrsync::sync::picture::{self, Node, Side};
+use btrsync::sync::picture;
 
-use super::seeing;
+use super::seeing::{self, Listed};
 use crate::advice::Failure;
 use crate::exit::Exit;
 use crate::places::Places;
@@ -56,15 +56,22 @@ pub(crate) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> Exit {
-    let ended = seeing::run(&args.machines, async |places| nodes(args, places).await);
-    seeing::end(args.json, &ended.and_then(|nodes| tell::all(args, &nodes)))
+    let ended = seeing::run(&args.machines, async |places| look(args, places).await);
+    let told = ended.and_then(|(source, listed)| {
+        let told = tell(args, &source, &listed);
+        // It goes with the process, at once; one by one, thousands of records take longer.
+        std::mem::forget(listed);
+        told
+    });
+    seeing::end(args.json, &told)
 }
 
-async fn nodes(args: &Args, places: &Places<'_>) -> Result<Vec<Node>, Failure> {
+async fn look(args: &Args, places: &Places<'_>) -> Result<(Source, Listed), Failure> {
     let source = Source::find(&args.location, places, &args.selection).await?;
-    let all = source.list_all().await?;
-    let read_only = all.read_only();
-    let sizes = source.root.sizes().await;
-    let side = Side { all: &all, read_only: &read_only, sizes: sizes.as_ref() };
-    Ok(picture::show(side, |vol| source.selects(vol)))
+    let listed = Listed::new(source.list_all().await?, source.root.as_ref()).await;
+    Ok((source, listed))
+}
+
+fn tell(args: &Args, source: &Source, listed: &Listed) -> Result<(), Failure> {
+    tell::all(args, &picture::show(listed.side(), |vol| source.selects(vol)))
 }

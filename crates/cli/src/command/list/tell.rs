@@ -3,16 +3,14 @@
 use std::time::SystemTime;
 
 use btrsync::sync::picture::Node;
-use btrsync::sync::root::Size;
 use btrsync::text::escaped;
-use uuid::Uuid;
 
 use super::super::seeing;
 use super::Args;
 use crate::advice::Failure;
-use crate::screen::{Cell, Paint, Screen, Table};
+use crate::screen::{Paint, Screen, Table};
 
-pub(super) fn all(args: &Args, nodes: &[Node]) -> Result<(), Failure> {
+pub(super) fn all(args: &Args, nodes: &[Node<'_>]) -> Result<(), Failure> {
     if args.json {
         let events = nodes.iter().map(|node| seeing::object("subvolume", node).into());
         return seeing::write(&seeing::events(events));
@@ -22,10 +20,9 @@ pub(super) fn all(args: &Args, nodes: &[Node]) -> Result<(), Failure> {
     }
     let now = seeing::now();
     let sizes = nodes.iter().any(|node| node.size.is_some());
-    let rows = nodes.iter().map(|node| row(node, args.verbose, sizes, now)).collect();
-    let table = Table { head: head(args.verbose, sizes), rows };
-    let lines = table.lines(&Screen::stdout(args.width));
-    seeing::write(&(lines.join("\n") + "\n"))
+    let mut table = Table::new(&head(args.verbose, sizes));
+    nodes.iter().for_each(|node| put_row(&mut table, node, args.verbose, sizes, now));
+    seeing::write_lines(|write| table.each_line(&Screen::stdout(args.width), write))
 }
 
 fn head(verbose: bool, sizes: bool) -> Vec<&'static str> {
@@ -39,27 +36,23 @@ fn head(verbose: bool, sizes: bool) -> Vec<&'static str> {
     head
 }
 
-fn row(node: &Node, verbose: bool, sizes: bool, now: SystemTime) -> Vec<Cell> {
-    let vol = &node.vol;
-    let from = node.from.as_ref().map(|from| escaped(from).to_string());
-    let state = seeing::own_state(node);
-    let paint = if node.claim.is_some() { Paint::Odd } else { Paint::Plain };
-    let mut row = vec![
-        Cell::new(escaped(&vol.path).to_string()),
-        Cell::new(vol.id.to_string()),
-        Cell::new(seeing::age(vol, now)),
-        Cell::new(seeing::mode(vol)),
-        Cell::new(state).paint(paint),
-        Cell::new(from.unwrap_or_default()).paint(Paint::Dim),
-    ];
+fn put_row(table: &mut Table, node: &Node<'_>, verbose: bool, sizes: bool, now: SystemTime) {
+    let vol = node.vol;
+    table.put(&escaped(&vol.path).to_text());
+    table.put(&vol.id.to_string());
+    table.put(&seeing::age(vol, now));
     if sizes {
-        let size = |amount: fn(Size) -> u64| Cell::new(seeing::size(node, amount)).right();
-        row.splice(3..3, [size(|size| size.referenced), size(|size| size.exclusive)]);
+        table.put(&seeing::size(node, |size| size.referenced)).right();
+        table.put(&seeing::size(node, |size| size.exclusive)).right();
     }
+    table.put(seeing::mode(vol));
+    let paint = if node.claim.is_some() { Paint::Odd } else { Paint::Plain };
+    table.put(&seeing::own_state(node)).paint(paint);
+    let from = node.from.map(|from| escaped(from).to_text());
+    table.put(&from.unwrap_or_default()).paint(Paint::Dim);
     if verbose {
-        let uuid =
-            |uuid: Option<Uuid>| Cell::new(uuid.map(|it| it.to_string()).unwrap_or_default());
-        row.extend([uuid(vol.uuid), uuid(vol.received_uuid)]);
+        for uuid in [vol.uuid, vol.received_uuid] {
+            table.put(&uuid.map(|it| it.to_string()).unwrap_or_default());
+        }
     }
-    row
 }

@@ -69,7 +69,7 @@ impl Column {
     }
 
     /// Those of a picture: two sides have more to tell than one, and sizes are rarely known.
-    fn all(looked: &Looked) -> Vec<Self> {
+    fn all(looked: &Looked<'_>) -> Vec<Self> {
         let Picture { source, destination } = &looked.picture;
         let sizes = source.iter().chain(destination).any(|node| node.size.is_some());
         let compares = looked.destination.is_some();
@@ -83,7 +83,7 @@ impl Column {
 }
 
 impl Drawing {
-    pub(super) fn new(looked: &Looked) -> Self {
+    pub(super) fn new(looked: &Looked<'_>) -> Self {
         let now = seeing::now();
         let source = escaped(&looked.source);
         let mut forests = vec![Drawn {
@@ -122,7 +122,7 @@ impl Entry {
     }
 }
 
-fn entries(nodes: &[Node], now: SystemTime) -> Vec<Entry> {
+fn entries(nodes: &[Node<'_>], now: SystemTime) -> Vec<Entry> {
     let under: Vec<Option<usize>> = nodes.iter().map(|node| node.under).collect();
     let entry = |row: Row| {
         let node = &nodes[row.node];
@@ -130,10 +130,10 @@ fn entries(nodes: &[Node], now: SystemTime) -> Vec<Entry> {
             row,
             under: node.under,
             path: escaped(&node.vol.path).to_string(),
-            age: seeing::age(&node.vol, now),
+            age: seeing::age(node.vol, now),
             size: seeing::size(node, |size| size.referenced),
             exclusive: seeing::size(node, |size| size.exclusive),
-            mode: seeing::mode(&node.vol),
+            mode: seeing::mode(node.vol),
             state: state(node),
             sync: sync(node),
             paint: paint(node),
@@ -142,10 +142,10 @@ fn entries(nodes: &[Node], now: SystemTime) -> Vec<Entry> {
     layout::rows(&under).into_iter().map(entry).collect()
 }
 
-fn state(node: &Node) -> String {
+fn state(node: &Node<'_>) -> String {
     let own = seeing::own_state(node);
     let place = match &node.state {
-        None => return own,
+        None => return own.into_owned(),
         Some(State::Both { .. }) => "both".to_owned(),
         Some(State::Source) => "only here".to_owned(),
         Some(State::Destination) => "only there".to_owned(),
@@ -159,8 +159,8 @@ fn state(node: &Node) -> String {
     if node.claim.is_some() { format!("{place}; {own}") } else { place }
 }
 
-fn sync(node: &Node) -> String {
-    match (&node.step, &node.state) {
+fn sync(node: &Node<'_>) -> String {
+    match (node.step, &node.state) {
         (Some(step), Some(State::Partial { .. })) => format!("go on: {}", how(step)),
         (Some(step), _) => format!("send {}", how(step)),
         (None, Some(State::Doubtful { problem, .. })) => format!("leave it out: {problem}"),
@@ -175,7 +175,7 @@ fn how(step: &Step) -> String {
     }
 }
 
-fn paint(node: &Node) -> Paint {
+fn paint(node: &Node<'_>) -> Paint {
     match &node.state {
         _ if node.claim.is_some() => Paint::Odd,
         Some(State::Doubtful { .. } | State::Partial { .. }) => Paint::Odd,

@@ -9,17 +9,17 @@ use serde_json::{Map, Value};
 use super::super::seeing;
 use crate::report::{kind, put_path, put_paths};
 
-pub(super) fn all(picture: &Picture) -> String {
+pub(super) fn all(picture: &Picture<'_>) -> String {
     let source = picture.source.iter().map(|node| event(node, "source"));
     let destination = picture.destination.iter().map(|node| event(node, "destination"));
     seeing::events(source.chain(destination))
 }
 
-fn event(node: &Node, side: &str) -> Value {
+fn event(node: &Node<'_>, side: &str) -> Value {
     let mut object = seeing::object("subvolume", node);
     object.insert("side".into(), side.into());
     state(&mut object, node.state.as_ref());
-    let step = node.step.as_ref();
+    let step = node.step;
     object.insert("kind".into(), step.map(kind).into());
     put_path(
         &mut object,

@@ -15,16 +15,16 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use btrsync::btrfs::{Diff, default_keys};
+use btrsync::btrfs::{Diff, Subvolume, default_keys};
 use btrsync::receive::Partial;
-use btrsync::sync::picture::{self, Other, Picture, Side};
+use btrsync::sync::picture::{self, Picture};
 use btrsync::sync::root::{BtrfsRoot, RootOptions};
 use btrsync::sync::{BtrSync, Plan, Survey, SyncOptions, Transfer};
 use btrsync::text::escaped;
 use clap::ValueEnum;
 
 use self::drawing::Drawing;
-use super::seeing;
+use super::seeing::{self, Listed};
 use crate::advice::Failure;
 use crate::exit::Exit;
 use crate::invocation::check;
@@ -104,18 +104,52 @@ enum Format {
 }
 
 /// What was found.
-struct Looked {
+struct Found {
+    source: Arc<Source>,
+    listed: Listed,
+    other: Option<Other>,
+}
+
+/// The other side, and what a sync would do.
+struct Other {
+    root: Arc<dyn BtrfsRoot>,
+    listed: Listed,
+    target: Target,
+    diff: Diff,
+    plan: Plan,
+    partial: Vec<Partial>,
+}
+
+/// What is shown of it.
+struct Looked<'a> {
     source: String,
     destination: Option<String>,
-    picture: Picture,
+    picture: Picture<'a>,
 }
 
 pub(super) fn main(args: &Args) -> Exit {
     let ended = seeing::run(&args.machines, async |places| look(args, places).await);
-    seeing::end(args.json, &ended.and_then(|looked| tell(args, &looked)))
+    seeing::end(args.json, &ended.and_then(|found| tell(args, &found.looked())))
 }
 
-fn tell(args: &Args, looked: &Looked) -> Result<(), Failure> {
+impl Found {
+    fn looked(&self) -> Looked<'_> {
+        let selected = |vol: &Subvolume| self.source.selects(vol);
+        let (side, source) = (self.listed.side(), self.source.root.name());
+        let Some(other) = &self.other else {
+            let picture = Picture { source: picture::show(side, selected), ..Picture::default() };
+            return Looked { source, destination: None, picture };
+        };
+        let Other { diff, plan, partial, .. } = other;
+        let there = picture::Other { side: other.listed.side(), diff, plan, partial };
+        let below = &other.target.path;
+        let rest = |vol: &Subvolume| vol.path.starts_with(below) && vol.path != *below;
+        let picture = picture::compare(side, selected, there, rest);
+        Looked { source, destination: Some(other.root.name()), picture }
+    }
+}
+
+fn tell(args: &Args, looked: &Looked<'_>) -> Result<(), Failure> {
     if args.json {
         return seeing::write(&json::all(&looked.picture));
     }
@@ -145,18 +179,13 @@ fn create(path: &std::path::Path, shown: &str) -> Result<(), Failure> {
     })
 }
 
-async fn look(args: &Args, places: &Places<'_>) -> Result<Looked, Failure> {
+async fn look(args: &Args, places: &Places<'_>) -> Result<Found, Failure> {
     let source = Arc::new(Source::find(&args.source, places, &args.selection).await?);
     match &args.destination {
-        Some(destination) => both(args, places, &source, destination).await,
+        Some(destination) => both(args, places, source, destination).await,
         None => {
-            let all = source.list_all().await?;
-            let read_only = all.read_only();
-            let sizes = source.root.sizes().await;
-            let side = Side { all: &all, read_only: &read_only, sizes: sizes.as_ref() };
-            let nodes = picture::show(side, |vol| source.selects(vol));
-            let picture = Picture { source: nodes, ..Picture::default() };
-            Ok(Looked { source: source.root.name(), destination: None, picture })
+            let listed = Listed::new(source.list_all().await?, source.root.as_ref()).await;
+            Ok(Found { source, listed, other: None })
         }
     }
 }
@@ -164,14 +193,14 @@ async fn look(args: &Args, places: &Places<'_>) -> Result<Looked, Failure> {
 async fn both(
     args: &Args,
     places: &Places<'_>,
-    source: &Arc<Source>,
+    source: Arc<Source>,
     destination: &OsStr,
-) -> Result<Looked, Failure> {
+) -> Result<Found, Failure> {
     let target = Target::existing(places, destination).await?;
-    check::different_places(source, &target)?;
+    check::different_places(&source, &target)?;
     let place = &target.place;
     let (root, _) = place.factory.get_root(&place.path, &RootOptions::default()).await?;
-    let options = SyncOptions { hooks: select::hooks(source), ..SyncOptions::default() };
+    let options = SyncOptions { hooks: select::hooks(&source), ..SyncOptions::default() };
     let sync = BtrSync::new(Arc::clone(&source.root), Arc::clone(&root));
     let Survey { src, dst, plan } = sync.survey(&options).await?;
     let (all, there) = (source.list_all().await?, target.root.list().await?);
@@ -179,14 +208,9 @@ async fn both(
     let partial = partial(&plan, root.as_ref(), &transfer).await?;
     let diff = Diff::new(&src, &dst, &default_keys(), &default_keys());
     let (sizes, sizes_there) = (source.root.sizes().await, target.root.sizes().await);
-    let side = Side { all: &there, read_only: &dst, sizes: sizes_there.as_ref() };
-    let picture = picture::compare(
-        Side { all: &all, read_only: &src, sizes: sizes.as_ref() },
-        |vol| source.selects(vol),
-        Other { side, diff: &diff, plan: &plan, partial: &partial },
-        |vol| vol.path.starts_with(&target.path) && vol.path != target.path,
-    );
-    Ok(Looked { source: source.root.name(), destination: Some(root.name()), picture })
+    let listed = Listed { all: there, read_only: dst, sizes: sizes_there };
+    let other = Other { root, listed, target, diff, plan, partial };
+    Ok(Found { source, listed: Listed { all, read_only: src, sizes }, other: Some(other) })
 }
 
 /// What a sync would continue, in the directories that it would receive into.

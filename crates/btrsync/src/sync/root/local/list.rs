@@ -16,6 +16,7 @@ pub(super) fn list(shared: &Shared) -> Result<Forest, RootError> {
     let failed = |source| RootError::List { path: shared.path.clone(), source };
     let id = kernel::info(&shared.dir).map_err(failed)?.id;
     let all = all(shared).map_err(failed)?;
+    // In the memory that they are in, which is no smaller for one of them.
     let all = all.into_iter().map(Subvolume::from_kernel).collect();
     Ok(scoped::forest(all, id, &shared.options))
 }
@@ -57,7 +58,7 @@ fn reach(shared: &Shared, path: &Path) -> Result<Subvolume, RootError> {
         let failed = |source| RootError::Show { path: full.clone(), source };
         if kernel::is_subvolume(&dir).map_err(failed)? {
             let info = kernel::info(&dir).map_err(failed)?;
-            return Ok(Subvolume::from_kernel(kernel::Subvolume { info, path: above.into() }));
+            return Ok(Subvolume::from_kernel(kernel::Subvolume::new(info, above.into())));
         }
     }
     Err(RootError::NoSubvolume { path: shared.path.join(path) })
