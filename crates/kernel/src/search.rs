@@ -185,6 +185,16 @@ mod tests {
     }
 
     #[test]
+    fn a_walk_passes_over_what_is_behind_the_kinds_of_its_range() {
+        let key = |o, k, f| Key::new(o, k, f);
+        let after = |seen| following(seen, key(5, 132, 0), key(900, 144, u64::MAX));
+        assert_eq!(after(key(5, 132, 0)), Some(key(5, 132, 1)));
+        assert_eq!(after(key(256, 144, 5)), Some(key(256, 144, 6)));
+        assert_eq!(after(key(5, 156, 300)), Some(key(6, 132, 0)));
+        assert_eq!(after(key(u64::MAX, 156, 300)), None);
+    }
+
+    #[test]
     fn a_buffer_is_read_item_by_item_and_never_past_its_end() {
         let (a, b) = (Key::new(256, 132, 0), Key::new(256, 144, 5));
         let buffer = [item(a, b"abc"), item(b, b"")].concat();
