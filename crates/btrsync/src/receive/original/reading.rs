@@ -78,9 +78,10 @@ impl Reading {
     pub(super) fn start(files: Files) -> io::Result<Self> {
         let ((wanted, wants), (answer, answers), (used, free)) = (channel(), channel(), channel());
         let buffers = (0..BUFFERS).map(|_| vec![0; LONGEST].into()).collect();
-        let thread = Thread { files, file: None, free, buffers, answer, answers: Vec::new() };
+        let (file, unsent) = (None, Vec::new());
+        let thread = Thread { files, file, wants, free, buffers, unsent, answer };
         // Nobody needs what it returns.
-        drop(thread::named("btrsync-reads", move || thread.run(wants))?);
+        drop(thread::named("btrsync-reads", move || thread.run())?);
         let to = Some((wanted, used));
         Ok(Self { to, answers, ready: VecDeque::new(), used: Vec::new() })
     }
@@ -131,37 +132,38 @@ struct Thread {
     files: Files,
     /// The file that was read from last.
     file: Option<(u64, File)>,
+    wants: Receiver<Wanted>,
     free: Receiver<Vec<Buffer>>,
     buffers: Vec<Buffer>,
     /// Answers that were not given yet.
-    answers: Vec<Answer>,
+    unsent: Vec<Answer>,
     answer: Sender<Vec<Answer>>,
 }
 
 impl Thread {
-    fn run(mut self, wants: Receiver<Wanted>) {
-        while let Ok(wanted) = self.next(&wants) {
+    fn run(mut self) {
+        while let Ok(wanted) = self.next() {
             if self.read(&wanted).and_then(|()| self.give(None)).is_err() {
                 return;
             }
         }
     }
 
-    fn next(&mut self, wants: &Receiver<Wanted>) -> Result<Wanted, Gone> {
-        if let Ok(wanted) = wants.try_recv() {
+    fn next(&mut self) -> Result<Wanted, Gone> {
+        if let Ok(wanted) = self.wants.try_recv() {
             return Ok(wanted);
         }
         self.give_all()?;
-        wants.recv().map_err(|_| Gone)
+        self.wants.recv().map_err(|_| Gone)
     }
 
     fn give(&mut self, answer: Answer) -> Result<(), Gone> {
-        self.answers.push(answer);
-        if self.answers.len() < 2 * BATCH { Ok(()) } else { self.give_all() }
+        self.unsent.push(answer);
+        if self.unsent.len() < 2 * BATCH { Ok(()) } else { self.give_all() }
     }
 
     fn give_all(&mut self) -> Result<(), Gone> {
-        let answers = std::mem::take(&mut self.answers);
+        let answers = std::mem::take(&mut self.unsent);
         if answers.is_empty() { Ok(()) } else { self.answer.send(answers).map_err(|_| Gone) }
     }
 
