@@ -10,6 +10,7 @@ use std::process::Command;
 use btrsync_testutil::command::program;
 use serde::{Deserialize, Serialize};
 
+use crate::memory::kib;
 use crate::options::Options;
 
 /// A load above this means that others work on the machine too.
@@ -44,7 +45,7 @@ impl Host {
             date: text(program("date").args(["-u", "+%F"])),
             commit: commit(),
             processors: processors(&read("/proc/cpuinfo")),
-            memory_gib: memory(&read("/proc/meminfo")),
+            memory_gib: kib("MemTotal:").unwrap_or(0) as f64 / f64::from(1 << 20),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             images: std::env::var("BTRSYNC_TEST_DIR").unwrap_or_else(|_| "memory".to_owned()),
             load: load(&read("/proc/loadavg")),
@@ -112,12 +113,6 @@ fn processors(cpuinfo: &str) -> String {
     }
 }
 
-fn memory(meminfo: &str) -> f64 {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-    kib.unwrap_or_default() / f64::from(1 << 20)
-}
-
 fn load(loadavg: &str) -> f64 {
     loadavg.split_whitespace().next().and_then(|load| load.parse().ok()).unwrap_or_default()
 }
@@ -129,7 +124,6 @@ mod tests {
     #[test]
     fn the_kernels_tables_are_read() {
         assert!(processors("model name\t: A CPU\nmodel name\t: A CPU\n").ends_with(" × A CPU"));
-        assert_eq!(memory("MemTotal:       25165824 kB\nMemFree: 1 kB"), 24.0);
         assert_eq!(load("0.75 0.50 0.25 1/100 1"), 0.75);
     }
 }

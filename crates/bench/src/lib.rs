@@ -13,6 +13,7 @@ pub mod cost;
 pub mod curve;
 pub mod host;
 pub mod measure;
+pub mod memory;
 pub mod options;
 pub mod report;
 pub mod rows;

@@ -12,9 +12,6 @@ use crate::Cancel;
 /// What is read at once: two of the largest frames of data.
 const PIECE: usize = 128 * 1024;
 
-/// The kernel copies pages several times as fast to where one begins as to some bytes behind that.
-const PAGE: usize = 4096;
-
 /// The reading end of a connection. Silence for longer than the limit is an error, as is a cancellation;
 /// any byte is a sign of life.
 #[derive(Debug)]
@@ -42,20 +39,18 @@ impl Input {
 
     /// Waits for more, and reads it.
     fn refill(&mut self) -> io::Result<()> {
-        self.held.resize(PIECE + PAGE, 0);
-        self.start = self.held.as_ptr().align_offset(PAGE).min(PAGE);
-        self.end = self.start;
-        self.end += self.read_some()?;
+        self.held.resize(PIECE, 0);
+        (self.start, self.end) = (0, 0);
+        self.end = self.read_some()?;
         Ok(())
     }
 
     fn read_some(&mut self) -> io::Result<usize> {
-        let piece = &mut self.held[self.start..][..PIECE];
         loop {
             if !self.cancel.wait_for(&self.file, PollFlags::IN, Some(self.patience))? {
                 return Err(io::ErrorKind::TimedOut.into());
             }
-            match self.file.read(piece) {
+            match self.file.read(&mut self.held) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // A descriptor that is shared with our output does not block.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

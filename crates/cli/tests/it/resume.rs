@@ -75,20 +75,20 @@ fn it_starts_clean_where_that_is_wanted() {
     complete(&pair, "large");
 }
 
-/// The streams of the two forms have nothing in common that would be worth to be kept.
+/// Within one process the form says how data is copied, and not what the stream is.
 #[test]
-fn what_was_begun_in_another_form_starts_over_by_itself() {
+fn what_was_begun_in_another_form_goes_on() {
     require_btrfs!();
     let pair = Pair::with_compressed(60);
     let (compressed, not) = ("--compressed-data=auto", "--compressed-data=never");
     let start = |form| Running::start(pair.args(&[EVERY, "--buffer=0", form]));
     start(compressed).in_transfer(20 * MIB).kill();
-    let (running, _) = start(not).event("restart");
-    running.in_transfer(20 * MIB).kill();
+    let (running, _) = start(not).event("resume");
+    running.in_transfer(2 * MIB).kill();
     let ended = run(pair.args(&["-y", "--json", EVERY, compressed])).exits(0);
     let (resumed, sent) = amounts(&ended);
-    assert_eq!(resumed, 0);
-    assert!((30 * MIB..45 * MIB).contains(&sent), "{sent}: half of it, as it is compressed");
+    assert!(resumed > 8 * MIB, "{resumed}, about as it is compressed");
+    assert!((30 * MIB..45 * MIB).contains(&(resumed + sent)), "{resumed} and {sent}");
     complete(&pair, "text");
 }
 
