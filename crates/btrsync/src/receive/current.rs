@@ -236,8 +236,7 @@ impl<'d> Skipping<'d> {
         };
         let command = Command::decode(frame)?;
         fetch.note(&command);
-        let left_out = left_out(frame, &command);
-        fetch.count(fetch.amount(left_out.unsigned_abs()).cast_signed() * left_out.signum());
+        fetch.count_whole(left_out(frame, &command));
         self.passed.add_whole(frame, &command);
         Ok(())
     }
@@ -255,7 +254,9 @@ impl<'d> Skipping<'d> {
         let applier = Applier::resume(dir, origin.identity.uuid, root, decompress);
         let failed = |source| ReceiveError::Stage { path: stage.staging_path(), source };
         let applier = applier.map_err(failed)?.fetching(fetch);
-        applier.count(applier.amount(rest).cast_signed().saturating_neg());
+        if let Some(fetch) = applier.fetch() {
+            fetch.count_whole(rest.cast_signed().saturating_neg());
+        }
         let Prefix { bytes, .. } = prefix;
         let resumed = applier.amount(bytes);
         let (taken, applied) = (Prefix { bytes: bytes + rest, ..prefix }, prefix);

@@ -10,7 +10,6 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::num::NonZeroU64;
 
-use btrsync_stream::Command;
 use rustix::fs::{Advice, fadvise};
 
 use super::Extent;
@@ -35,9 +34,7 @@ pub(super) enum AtHand {
 /// Files that will be copied, by their inode numbers, in the order of the stream.
 #[derive(Debug)]
 pub(super) struct Ahead {
-    /// The file that was made last, as far as was looked.
-    made: u64,
-    /// The last whose data was seen.
+    /// The last file whose data was seen.
     seen: u64,
     files: VecDeque<(u64, AtHand)>,
     most: u64,
@@ -46,7 +43,7 @@ pub(super) struct Ahead {
 impl Ahead {
     /// Nothing yet; so many files can be open.
     pub(super) fn new(open: u64) -> Self {
-        Self { made: 0, seen: 0, files: VecDeque::new(), most: FILES.min(open) }
+        Self { seen: 0, files: VecDeque::new(), most: FILES.min(open) }
     }
 
     /// Whether it is of use to see more commands.
@@ -54,28 +51,21 @@ impl Ahead {
         (self.files.len() as u64) < self.most
     }
 
-    /// Takes notice of a command whose turn will come.
-    pub(super) fn see(&mut self, command: &Command<'_>, files: &mut Files, small: &mut Small) {
-        match *command {
-            Command::Mkfile { ino, .. } => self.made = ino,
-            Command::UpdateExtent { path, offset, size } if self.seen != self.made => {
-                self.seen = self.made;
-                let extent = Extent { path, offset, size };
-                let small = small.data(self.made, extent).map(AtHand::Data);
-                let from = small.or_else(|| self.open(extent, files).map(AtHand::File));
-                self.files.extend(from.map(|from| (self.made, from)));
-            }
-            _ => {}
+    /// Takes notice of data of a file that will be copied.
+    pub(super) fn see(
+        &mut self,
+        extent: Extent<'_>,
+        inode: u64,
+        files: &mut Files,
+        small: &mut Small,
+    ) {
+        if self.seen == inode {
+            return;
         }
-    }
-
-    /// Opens the file that was made last, and has its beginning read.
-    fn open(&self, extent: Extent<'_>, files: &mut Files) -> Option<File> {
-        let file = files.open_at(extent.path, self.made).ok()??;
-        let length = NonZeroU64::new(extent.size.min(PIECE));
-        // The kernel may have better to do.
-        let _ = fadvise(&file, extent.offset, length, Advice::WillNeed);
-        Some(file)
+        self.seen = inode;
+        let small = small.data(inode, extent).map(AtHand::Data);
+        let from = small.or_else(|| open(extent, inode, files).map(AtHand::File));
+        self.files.extend(from.map(|from| (inode, from)));
     }
 
     /// Returns what the data of a file is copied from, if it is at hand; what was before it is not needed any
@@ -84,6 +74,15 @@ impl Ahead {
         let at = self.files.iter().position(|(known, _)| *known == inode)?;
         self.files.drain(..=at).next_back().map(|(_, from)| from)
     }
+}
+
+/// Opens a file, and has its beginning read.
+fn open(extent: Extent<'_>, inode: u64, files: &mut Files) -> Option<File> {
+    let file = files.open_at(extent.path, inode).ok()??;
+    let length = NonZeroU64::new(extent.size.min(PIECE));
+    // The kernel may have better to do.
+    let _ = fadvise(&file, extent.offset, length, Advice::WillNeed);
+    Some(file)
 }
 
 #[cfg(test)]

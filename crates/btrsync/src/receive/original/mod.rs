@@ -38,6 +38,8 @@ pub(super) struct Fetch {
     beside: Beside,
     /// The inode number of the file that was made last.
     inode: u64,
+    /// The same, as far as was looked ahead; nothing before that.
+    made: Option<u64>,
 }
 
 /// Where a file has data.
@@ -64,7 +66,7 @@ impl Extent<'_> {
 impl Fetch {
     pub(super) fn new(original: Original, beside: Beside) -> Result<Self, ReceiveError> {
         let (plain, stored) = (Plain::new(&original, beside.clone())?, original.stored()?);
-        Ok(Self { original, plain, stored, beside, inode: 0 })
+        Ok(Self { original, plain, stored, beside, inode: 0, made: None })
     }
 
     /// The root directory of what is fetched from.
@@ -83,9 +85,17 @@ impl Fetch {
 
     /// Takes notice of a command at a place in the stream, whose turn will come.
     pub(super) fn see(&mut self, command: &Command<'_>, place: u64) {
-        match &mut self.stored {
-            Some(stored) => stored.see(command, place, self.inode),
-            None => self.plain.see(command),
+        let made = *self.made.get_or_insert(self.inode);
+        match *command {
+            Command::Mkfile { ino, .. } => self.made = Some(ino),
+            Command::UpdateExtent { path, offset, size } => {
+                let extent = Extent { path, offset, size };
+                match &mut self.stored {
+                    Some(stored) => stored.ask(extent, place, made),
+                    None => self.plain.see(extent, made),
+                }
+            }
+            _ => {}
         }
     }
 
@@ -99,6 +109,13 @@ impl Fetch {
     /// Counts what a command stands for that has not gone through the flow.
     pub(super) fn count(&self, bytes: i64) {
         self.beside.count(bytes);
+    }
+
+    /// Counts bytes of a whole stream that are not fetched, or come twice where the number is negative, for what
+    /// they amount to here.
+    pub(super) fn count_whole(&self, bytes: i64) {
+        let amount = self.amount(bytes.unsigned_abs()).cast_signed();
+        self.count(if bytes < 0 { amount.saturating_neg() } else { amount });
     }
 
     /// What bytes of a whole stream amount to here.

@@ -6,7 +6,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use btrsync_stream::Command;
 use rustix::fs::{SeekFrom, seek, sendfile};
 use rustix::io::Errno;
 
@@ -45,9 +44,9 @@ impl Plain {
         self.ahead.wants_more()
     }
 
-    /// Takes notice of a command whose turn will come.
-    pub(super) fn see(&mut self, command: &Command<'_>) {
-        self.ahead.see(command, &mut self.files, &mut self.small);
+    /// Takes notice of data of a file that will be copied.
+    pub(super) fn see(&mut self, extent: Extent<'_>, inode: u64) {
+        self.ahead.see(extent, inode, &mut self.files, &mut self.small);
     }
 
     /// Copies data of the file with an inode number into an open file.

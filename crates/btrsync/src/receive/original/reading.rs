@@ -111,8 +111,10 @@ impl Reading {
 
     fn give_back(&mut self) {
         let used = std::mem::take(&mut self.used);
-        // A thread that is gone needs none.
-        self.to.as_ref().filter(|_| !used.is_empty()).map(|(_, to)| to.send(used));
+        if let Some((_, to)) = self.to.as_ref().filter(|_| !used.is_empty()) {
+            // A thread that is gone needs none.
+            let _ = to.send(used);
+        }
     }
 }
 

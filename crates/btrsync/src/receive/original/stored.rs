@@ -6,8 +6,6 @@
 use std::collections::VecDeque;
 use std::io;
 
-use btrsync_stream::Command;
-
 use super::super::apply_error::Applied;
 use super::super::data;
 use super::super::tree::Tree;
@@ -29,8 +27,6 @@ pub(super) struct Stored {
     turn: usize,
     /// Of which commands the data was asked for, by where they stand, and whom, and has not come to its end.
     asked: VecDeque<(u64, usize)>,
-    /// The file that was made last, as far as was looked; `None` before that.
-    made: Option<u64>,
 }
 
 /// What was copied at once, in bytes.
@@ -45,7 +41,7 @@ pub(super) struct Copied {
 impl Stored {
     pub(super) fn new(files: [Files; THREADS]) -> io::Result<Self> {
         let [one, other] = files.map(Reading::start);
-        Ok(Self { threads: [one?, other?], turn: 0, asked: VecDeque::new(), made: None })
+        Ok(Self { threads: [one?, other?], turn: 0, asked: VecDeque::new() })
     }
 
     /// Whether it is of use to see more commands.
@@ -53,20 +49,8 @@ impl Stored {
         self.asked.len() < COMMANDS
     }
 
-    /// Takes notice of a command at a place in the stream, whose turn will come; `inode` is the file that was
-    /// made last by those whose turn has come.
-    pub(super) fn see(&mut self, command: &Command<'_>, place: u64, inode: u64) {
-        let made = *self.made.get_or_insert(inode);
-        match *command {
-            Command::Mkfile { ino, .. } => self.made = Some(ino),
-            Command::UpdateExtent { path, offset, size } => {
-                self.ask(Extent { path, offset, size }, place, made);
-            }
-            _ => {}
-        }
-    }
-
-    fn ask(&mut self, extent: Extent<'_>, place: u64, inode: u64) {
+    /// Asks for the data of a file that a command at a place in the stream tells of.
+    pub(super) fn ask(&mut self, extent: Extent<'_>, place: u64, inode: u64) {
         let Extent { path, offset, size } = extent;
         if self.threads[self.turn].ask(Wanted { path: path.into(), inode, offset, size }).is_ok() {
             self.asked.push_back((place, self.turn));
