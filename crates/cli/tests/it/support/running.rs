@@ -75,7 +75,7 @@ impl Running {
     }
 
     /// Waits for an event, of which there is none after the summary.
-    fn find(&mut self, is_it: impl Fn(&Value) -> bool) -> Option<Value> {
+    pub(crate) fn find(&mut self, is_it: impl Fn(&Value) -> bool) -> Option<Value> {
         loop {
             let at = self.seen.len();
             if self.out.read_line(&mut self.seen).unwrap() == 0 {
