@@ -117,7 +117,7 @@ impl Applier {
     ) -> Result<(), ReceiveError> {
         let place = Place { command: frame.kind(), offset: frame.offset() };
         if let Some(fetch) = &mut self.fetch {
-            fetch.note(command);
+            fetch.note(command, place.offset);
         }
         if let Some(created) = self.create(command)? {
             return Ok(created);

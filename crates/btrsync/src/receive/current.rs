@@ -235,7 +235,7 @@ impl<'d> Skipping<'d> {
             return Ok(());
         };
         let command = Command::decode(frame)?;
-        fetch.note(&command);
+        fetch.note(&command, frame.offset());
         fetch.count_whole(left_out(frame, &command));
         self.passed.add_whole(frame, &command);
         Ok(())

@@ -199,3 +199,22 @@ async fn what_was_cut_off_goes_on_and_stays_compressed() {
     assert!(resumed > whole / 4 && resumed < whole, "{amounts:?} of {whole}");
     assert!(amounts[1].0.abs_diff(whole) < whole / 8, "{amounts:?} of {whole}");
 }
+
+/// Where a stream comes in small pieces, what makes a file can be taken before it was looked ahead at; its data is
+/// not that of the file before it.
+#[tokio::test]
+async fn each_file_has_its_own_data_however_slowly_its_stream_comes() {
+    require_btrfs!();
+    let from = LoopFs::builder().mount_options("compress-force=zstd").build();
+    let to = LoopFs::new();
+    btrfs::create_subvolume(&from.path().join("origin"));
+    for number in 0..100 {
+        let path = from.path().join(format!("origin/{number:03}"));
+        std::fs::write(path, format!("{number:03}").repeat(700)).unwrap();
+    }
+    btrfs::snapshot_ro(&from.path().join("origin"), &from.path().join("one"));
+    let sync = BtrSync::new(root(from.path()).await, root(to.path()).await);
+    let slowly = Transfer::new("").bwlimit(10_000);
+    assert!(sync.sync(&slowly, &SyncOptions::default()).await.is_success());
+    assert_identical(&from.path().join("one"), &to.path().join("one"));
+}

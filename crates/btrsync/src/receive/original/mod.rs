@@ -20,7 +20,7 @@ use std::fs::File;
 use btrsync_stream::Command;
 
 use self::plain::Plain;
-use self::stored::Stored;
+use self::stored::{Of, Stored};
 pub(crate) use self::subvolume::Original;
 use super::apply_error::{Applied, ApplyError};
 use super::error::ReceiveError;
@@ -36,10 +36,27 @@ pub(super) struct Fetch {
     /// What copies compressed data, where the subvolume has much of it.
     stored: Option<Stored>,
     beside: Beside,
-    /// The inode number of the file that was made last.
+    /// The file that was made last.
+    made: Made,
+    /// The same, as far as was looked ahead. What is taken before it was looked at is not among that.
+    seen: Made,
+}
+
+/// A file that a stream has made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Made {
+    /// Where in the stream.
+    place: u64,
     inode: u64,
-    /// The same, as far as was looked ahead; nothing before that.
-    made: Option<u64>,
+}
+
+impl Made {
+    /// Takes notice of a command at a place in the stream.
+    fn note(&mut self, command: &Command<'_>, place: u64) {
+        if let Command::Mkfile { ino: inode, .. } = *command {
+            *self = Self { place, inode };
+        }
+    }
 }
 
 /// Where a file has data.
@@ -66,7 +83,8 @@ impl Extent<'_> {
 impl Fetch {
     pub(super) fn new(original: Original, beside: Beside) -> Result<Self, ReceiveError> {
         let (plain, stored) = (Plain::new(&original, beside.clone())?, original.stored()?);
-        Ok(Self { original, plain, stored, beside, inode: 0, made: None })
+        let (made, seen) = (Made::default(), Made::default());
+        Ok(Self { original, plain, stored, beside, made, seen })
     }
 
     /// The root directory of what is fetched from.
@@ -85,25 +103,20 @@ impl Fetch {
 
     /// Takes notice of a command at a place in the stream, whose turn will come.
     pub(super) fn see(&mut self, command: &Command<'_>, place: u64) {
-        let made = *self.made.get_or_insert(self.inode);
-        match *command {
-            Command::Mkfile { ino, .. } => self.made = Some(ino),
-            Command::UpdateExtent { path, offset, size } => {
-                let extent = Extent { path, offset, size };
-                match &mut self.stored {
-                    Some(stored) => stored.ask(extent, place, made),
-                    None => self.plain.see(extent, made),
-                }
+        self.seen.note(command, place);
+        if let Command::UpdateExtent { path, offset, size } = *command {
+            let extent = Extent { path, offset, size };
+            let Made { inode, .. } = self.seen.max(self.made);
+            match &mut self.stored {
+                Some(stored) => stored.ask(extent, Of { place, inode }),
+                None => self.plain.see(extent, inode),
             }
-            _ => {}
         }
     }
 
-    /// Takes notice of a command, which may make a file.
-    pub(super) fn note(&mut self, command: &Command<'_>) {
-        if let Command::Mkfile { ino, .. } = *command {
-            self.inode = ino;
-        }
+    /// Takes notice of a command at a place in the stream, which may make a file.
+    pub(super) fn note(&mut self, command: &Command<'_>, place: u64) {
+        self.made.note(command, place);
     }
 
     /// Counts what a command stands for that has not gone through the flow.
@@ -129,7 +142,7 @@ impl Fetch {
         if rest.size == 0 {
             return Ok(());
         }
-        self.plain.copy(&*tree.writable(rest.path)?, rest, self.inode)
+        self.plain.copy(&*tree.writable(rest.path)?, rest, self.made.inode)
     }
 
     /// Copies what is compressed, and returns what follows that.
@@ -140,8 +153,9 @@ impl Fetch {
         place: u64,
     ) -> Applied<Extent<'a>> {
         let Some(stored) = &mut self.stored else { return Ok(rest) };
+        let of = Of { place, inode: self.made.inode };
         while rest.size > 0
-            && let Some(copied) = stored.copy(tree, rest, (place, self.inode))?
+            && let Some(copied) = stored.copy(tree, rest, of)?
         {
             rest = rest.behind(copied.length);
             self.beside.pass(copied.stored).map_err(|_| ApplyError::Cancelled)?;

@@ -25,8 +25,25 @@ pub(super) struct Stored {
     /// They take turns, command by command.
     threads: [Reading; THREADS],
     turn: usize,
-    /// Of which commands the data was asked for, by where they stand, and whom, and has not come to its end.
-    asked: VecDeque<(u64, usize)>,
+    /// What was asked for and has not come to its end.
+    asked: VecDeque<Asked>,
+}
+
+/// Data of a file that was asked for.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    of: Of,
+    /// Whom.
+    thread: usize,
+}
+
+/// What data is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Of {
+    /// Where in the stream the command stands that tells of it.
+    pub(super) place: u64,
+    /// The inode number of the file.
+    pub(super) inode: u64,
 }
 
 /// What was copied at once, in bytes.
@@ -49,46 +66,45 @@ impl Stored {
         self.asked.len() < COMMANDS
     }
 
-    /// Asks for the data of a file that a command at a place in the stream tells of.
-    pub(super) fn ask(&mut self, extent: Extent<'_>, place: u64, inode: u64) {
-        let Extent { path, offset, size } = extent;
+    /// Asks for data.
+    pub(super) fn ask(&mut self, extent: Extent<'_>, of: Of) {
+        let (Extent { path, offset, size }, Of { inode, .. }) = (extent, of);
         if self.threads[self.turn].ask(Wanted { path: path.into(), inode, offset, size }).is_ok() {
-            self.asked.push_back((place, self.turn));
+            self.asked.push_back(Asked { of, thread: self.turn });
             self.turn = (self.turn + 1) % THREADS;
         }
     }
 
-    /// Copies the beginning of what a command at a place in the stream tells of; nothing where that is to be
-    /// copied in another way.
+    /// Copies the beginning of data; nothing where that is to be copied in another way.
     pub(super) fn copy(
         &mut self,
         tree: &mut Tree,
         extent: Extent<'_>,
-        (place, inode): (u64, u64),
+        of: Of,
     ) -> Applied<Option<Copied>> {
         if self.asked.is_empty() {
-            self.ask(extent, place, inode);
+            self.ask(extent, of);
         }
-        let Some((piece, thread)) = self.piece(place, extent.offset) else { return Ok(None) };
+        let Some((piece, thread)) = self.piece(of, extent.offset) else { return Ok(None) };
         let copied = write(tree, extent, &piece);
         self.threads[thread].take_back(piece.buffer);
         copied.map(Some)
     }
 
-    /// Returns what was read for a command from an offset on, and by whom.
-    fn piece(&mut self, place: u64, offset: u64) -> Option<(Piece, usize)> {
-        while let Some((asked, thread)) = self.asked.front().copied()
-            && asked <= place
+    /// Returns what was read from an offset on, and by whom.
+    fn piece(&mut self, of: Of, offset: u64) -> Option<(Piece, usize)> {
+        while let Some(Asked { of: asked, thread }) = self.asked.front().copied()
+            && asked.place <= of.place
         {
             match self.threads[thread].answer() {
-                Some(piece) if asked == place && piece.offset == offset => {
+                Some(piece) if asked == of && piece.offset == offset => {
                     return Some((piece, thread));
                 }
                 // Nobody has waited for that.
                 Some(piece) => self.threads[thread].take_back(piece.buffer),
                 None => {
                     self.asked.pop_front();
-                    if asked == place {
+                    if asked.place == of.place {
                         return None;
                     }
                 }
