@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::cost::{Cost, machine_busy};
+use crate::memory;
 
 /// The first argument of a process that only measures.
 pub const WORD: &str = "measure-a-command";
@@ -31,6 +32,8 @@ pub struct Measured {
 pub struct Meter {
     /// The program that runs [`measure`] when it is called with [`WORD`].
     pub helper: PathBuf,
+    /// Whether free memory is touched before a command runs.
+    pub touches: bool,
 }
 
 impl Meter {
@@ -47,6 +50,9 @@ impl Meter {
         times: u32,
         settle: impl Fn(),
     ) -> Result<Measured, String> {
+        if self.touches {
+            memory::touch();
+        }
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
         let [cost, out, err] = ["cost", "out", "err"].map(|name| dir.path().join(name));
         let create = |path| File::create(path).map_err(|error| error.to_string());

@@ -78,6 +78,6 @@ impl Options {
     #[must_use]
     pub fn meter(&self) -> Meter {
         let own = || std::env::current_exe().expect("the kernel knows this program");
-        Meter { helper: self.helper.clone().unwrap_or_else(own) }
+        Meter { helper: self.helper.clone().unwrap_or_else(own), touches: !self.quick }
     }
 }

@@ -15,7 +15,7 @@ use btrsync_testutil::{Compare, LoopFs, btrfs, require_btrfs};
 const HELPER: &str = env!("CARGO_BIN_EXE_btrsync-bench");
 
 fn meter() -> Meter {
-    Meter { helper: HELPER.into() }
+    Meter { helper: HELPER.into(), touches: false }
 }
 
 /// One small snapshot, and a new destination for each run.

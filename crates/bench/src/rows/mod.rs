@@ -15,7 +15,6 @@ mod ssh;
 use crate::contest::{Contestant, Failed, Runs, Scene, hold};
 use crate::cost::{Cost, Kind};
 use crate::curve::Plot;
-use crate::memory;
 use crate::options::Options;
 
 /// What btrsync is called among the contestants.
@@ -100,9 +99,6 @@ fn contest<S: Scene>(
         }
     }
     notes.iter().for_each(|note| eprintln!("  {note}"));
-    if !options.quick {
-        memory::touch();
-    }
     let runs = hold(scene, &present, (&options.meter(), options.rounds()), tell)?;
     Ok(Found { runs, notes, ..Found::default() })
 }
