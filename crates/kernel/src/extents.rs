@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::search::{Key, search_since};
 
 /// The first file of a subvolume.
-const FIRST_FILE: u64 = 256;
+pub(crate) const FIRST_FILE: u64 = 256;
 
 /// The kind of an item that tells of an extent of a file.
 pub(crate) const EXTENT_DATA: u32 = 108;
@@ -48,6 +48,62 @@ pub fn file_data(subvolume: impl AsFd, since: u64, enough: impl Fn() -> bool) ->
     Ok(sum)
 }
 
+/// An extent of a file, as its item tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileExtent<'a> {
+    /// Where in the file it begins, in bytes.
+    pub offset: u64,
+    /// How long it is there, in bytes; it may reach behind the end of the file.
+    pub length: u64,
+    /// What is there.
+    pub data: ExtentData<'a>,
+}
+
+/// What an extent of a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExtentData<'a> {
+    /// No data: a hole, or room that was only allocated.
+    Nothing,
+    /// Data that stands in the tree, as it is.
+    Plain(&'a [u8]),
+    /// Data that stands in the tree and is compressed.
+    Compressed,
+    /// Data that has blocks of its own; several extents can share some.
+    Stored {
+        /// Where on the filesystem they begin, in bytes.
+        start: u64,
+        /// Where in the data that is there, when decompressed, that of this extent begins, in bytes.
+        from: u64,
+    },
+    /// Data in an encoding that is not known.
+    Unknown,
+}
+
+impl<'a> FileExtent<'a> {
+    /// Reads an item; nothing where it is cut.
+    pub(crate) fn read(offset: u64, item: &'a [u8]) -> Option<Self> {
+        let ([compression, encoding @ .., kind], rest) =
+            item.get(COMPRESSION..)?.split_first_chunk::<{ INLINE - COMPRESSION }>()?;
+        let is_inline = *kind == 0;
+        if !is_inline && item.len() < LENGTH + 8 {
+            return None;
+        }
+        let length = number(item, if is_inline { RAM_BYTES } else { LENGTH });
+        let data = match *kind {
+            _ if *encoding != [0; 3] => ExtentData::Unknown,
+            0 if *compression > 0 => ExtentData::Compressed,
+            0 if length == rest.len() as u64 => ExtentData::Plain(rest),
+            1 => match (number(item, DISK_START), number(item, FROM)) {
+                (0, _) => ExtentData::Nothing,
+                (start, from) => ExtentData::Stored { start, from },
+            },
+            2 => ExtentData::Nothing,
+            _ => ExtentData::Unknown,
+        };
+        Some(Self { offset, length, data })
+    }
+}
+
 /// Where the parts of an item are: all numbers are little endian.
 const RAM_BYTES: usize = 8;
 const COMPRESSION: usize = 16;
@@ -55,6 +111,7 @@ const KIND: usize = 20;
 const INLINE: usize = 21;
 const DISK_START: usize = 21;
 const DISK_LENGTH: usize = 29;
+const FROM: usize = 37;
 const LENGTH: usize = 45;
 
 fn generation(item: &[u8]) -> u64 {
@@ -73,14 +130,6 @@ fn extent(item: &[u8]) -> FileData {
     };
     let is_compressed = item.get(COMPRESSION).is_some_and(|how| *how > 0);
     FileData { length, stored: if is_compressed { length.min(on_disk) } else { length } }
-}
-
-/// The data in an item, where it has some that is stored as it is.
-pub(crate) fn inline(item: &[u8]) -> Option<&[u8]> {
-    // Compression, encryption, another encoding (two bytes), and what kind of extent it is.
-    let is_plain = item.get(COMPRESSION..INLINE)? == [0; INLINE - COMPRESSION];
-    let data = item.get(INLINE..).filter(|_| is_plain)?;
-    (number(item, RAM_BYTES) == data.len() as u64).then_some(data)
 }
 
 fn number(item: &[u8], at: usize) -> u64 {
@@ -114,23 +163,40 @@ mod tests {
         assert_eq!((generation(&inline), told(&inline)), (7, (100, 30)));
     }
 
+    fn read(item: &[u8]) -> Option<(u64, ExtentData<'_>)> {
+        FileExtent::read(0, item).map(|extent| (extent.length, extent.data))
+    }
+
     #[test]
-    fn only_data_that_is_stored_as_it_is_and_whole_is_returned() {
+    fn data_in_the_tree_is_whole_or_not_known() {
         let item = |length: u64, encoding: [u8; 5]| {
             let head = [0u64.to_le_bytes(), length.to_le_bytes()].concat();
             [&head[..], &encoding, b"data"].concat()
         };
-        let plain = item(4, [0; 5]);
-        assert_eq!(inline(&plain), Some(&b"data"[..]));
+        assert_eq!(read(&item(4, [0; 5])), Some((4, ExtentData::Plain(b"data"))));
         for length in [0, 3, 5, u64::MAX] {
-            assert_eq!(inline(&item(length, [0; 5])), None, "{length}");
+            assert_eq!(read(&item(length, [0; 5])), Some((length, ExtentData::Unknown)));
         }
-        for at in 0..5 {
+        assert_eq!(read(&item(9, [3, 0, 0, 0, 0])), Some((9, ExtentData::Compressed)));
+        for at in 1..4 {
             let mut encoding = [0; 5];
             encoding[at] = 1;
-            assert_eq!(inline(&item(4, encoding)), None, "{at}");
+            assert_eq!(read(&item(4, encoding)), Some((4, ExtentData::Unknown)), "{at}");
         }
-        (0..plain.len()).for_each(|end| assert_eq!(inline(&plain[..end]), None, "{end}"));
+    }
+
+    #[test]
+    fn an_extent_has_blocks_or_nothing_and_is_never_read_when_it_is_cut() {
+        let item = regular(3, [1 << 20, 8192, 131_072]);
+        let stored = ExtentData::Stored { start: 1 << 20, from: 0 };
+        assert_eq!(read(&item), Some((131_072, stored)));
+        (0..item.len()).for_each(|end| assert_eq!(read(&item[..end]), None, "{end}"));
+        assert_eq!(read(&regular(0, [0, 0, 4096])), Some((4096, ExtentData::Nothing)));
+        let mut allocated = item;
+        allocated[KIND] = 2;
+        assert_eq!(read(&allocated), Some((131_072, ExtentData::Nothing)));
+        allocated[KIND] = 3;
+        assert_eq!(read(&allocated), Some((131_072, ExtentData::Unknown)));
     }
 
     #[test]

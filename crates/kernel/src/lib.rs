@@ -22,9 +22,9 @@ mod error;
 mod extents;
 mod filesystem;
 mod info;
-mod inline;
 mod inode;
 mod ioctl;
+mod items;
 mod list;
 mod names;
 mod protection;
@@ -42,11 +42,11 @@ pub use data::{
     write_out, writes_out,
 };
 pub use error::{Error, Operation, Result};
-pub use extents::{FileData, file_data};
+pub use extents::{ExtentData, FileData, FileExtent, file_data};
 pub use filesystem::{FsInfo, commit, fs_info, is_btrfs, is_subvolume, sync};
 pub use info::info;
-pub use inline::InlineData;
 pub use inode::{InodeTime, InodeTimes, root_times};
+pub use items::{Inode, Item, Place, items, place};
 pub use list::{directory_path, find, inode_path, list, path_of, waiting_for_cleaner};
 pub use protection::{Protection, protection, set_protection};
 pub use quota::{Usage, usages};

@@ -9,6 +9,7 @@ use linux_raw_sys::btrfs as raw;
 use uuid::Uuid;
 
 use crate::inode::{InodeTime, InodeTimes};
+use crate::items::Inode;
 use crate::subvolume::{Info, Timestamp};
 
 /// The inode of the root directory of every subvolume.
@@ -99,14 +100,28 @@ impl<'a> InodeItem<'a> {
     }
 
     pub(crate) fn times(&self) -> InodeTimes {
+        let Inode { atime, mtime, .. } = self.record();
+        InodeTimes { atime, mtime }
+    }
+
+    pub(crate) fn record(&self) -> Inode {
+        let word = |offset| u32::from_le_bytes(field(self.0, offset));
         let time = |offset| {
             let time = timestamp(self.0, offset);
             // The same 64 bits, which are signed in an inode.
             InodeTime { seconds: time.seconds.cast_signed(), nanoseconds: time.nanoseconds }
         };
-        InodeTimes {
+        Inode {
+            links: word(offset_of!(raw::btrfs_inode_item, nlink)),
+            size: le64(self.0, offset_of!(raw::btrfs_inode_item, size)),
+            mode: word(offset_of!(raw::btrfs_inode_item, mode)),
+            uid: word(offset_of!(raw::btrfs_inode_item, uid)),
+            gid: word(offset_of!(raw::btrfs_inode_item, gid)),
+            device: le64(self.0, offset_of!(raw::btrfs_inode_item, rdev)),
             atime: time(offset_of!(raw::btrfs_inode_item, atime)),
             mtime: time(offset_of!(raw::btrfs_inode_item, mtime)),
+            ctime: time(offset_of!(raw::btrfs_inode_item, ctime)),
+            otime: time(offset_of!(raw::btrfs_inode_item, otime)),
         }
     }
 }

@@ -63,16 +63,28 @@ pub(crate) fn search_since(
     tree: u64,
     (first, last): (Key, Key),
     since: u64,
-    mut visit: impl FnMut(Key, &[u8]) -> Result<bool>,
+    visit: impl FnMut(Key, &[u8]) -> Result<bool>,
 ) -> Result<()> {
+    walk(fd, tree, (first, last), since, visit)
+}
+
+/// As [`search_since`], where visiting can fail in a way of its own.
+pub(crate) fn walk<E: From<Error>>(
+    fd: impl AsFd,
+    tree: u64,
+    (first, last): (Key, Key),
+    since: u64,
+    mut visit: impl FnMut(Key, &[u8]) -> std::result::Result<bool, E>,
+) -> std::result::Result<(), E> {
     let mut area = TreeSearch::new(BUFFER);
     let mut from = first;
     let mut goes_on = true;
     loop {
-        let visited = search_once(&fd, &mut area, tree, (from, last), since, |key, item| {
+        let visit = |key, item: &[u8]| -> std::result::Result<(), E> {
             goes_on = goes_on && visit(key, item)?;
             Ok(())
-        });
+        };
+        let visited = search_once(&fd, &mut area, tree, (from, last), since, visit);
         let Some(seen) = visited?.filter(|_| goes_on) else {
             return Ok(());
         };
@@ -85,14 +97,14 @@ pub(crate) fn search_since(
 
 /// Visits those items of a range that one call returns; returns the key of the last, or `None` where there
 /// are no more.
-pub(crate) fn search_once(
+fn search_once<E: From<Error>>(
     fd: impl AsFd,
     area: &mut TreeSearch,
     tree: u64,
     (first, last): (Key, Key),
     since: u64,
-    mut visit: impl FnMut(Key, &[u8]) -> Result<()>,
-) -> Result<Option<Key>> {
+    mut visit: impl FnMut(Key, &[u8]) -> std::result::Result<(), E>,
+) -> std::result::Result<Option<Key>, E> {
     let key = raw::btrfs_ioctl_search_key { min_transid: since, ..range(tree, first, last) };
     let (count, items) = area.run(&fd, key).map_err(|e| Error::call(OPERATION, e))?;
     each_item(items, count, &mut visit)
@@ -129,21 +141,26 @@ fn range(tree: u64, first: Key, last: Key) -> raw::btrfs_ioctl_search_key {
 }
 
 /// Visits the items in a filled buffer; returns the key of the last.
-fn each_item(
+fn each_item<E: From<Error>>(
     mut buffer: &[u8],
     count: u32,
-    visit: &mut impl FnMut(Key, &[u8]) -> Result<()>,
-) -> Result<Option<Key>> {
+    visit: &mut impl FnMut(Key, &[u8]) -> std::result::Result<(), E>,
+) -> std::result::Result<Option<Key>, E> {
     let mut last = None;
     for _ in 0..count {
         let Some((key, item, rest)) = split_item(buffer) else {
             let what = "an item ends past the buffer";
-            return Err(Error::Malformed { operation: OPERATION, what });
+            return Err(malformed(what).into());
         };
         visit(key, item)?;
         (last, buffer) = (Some(key), rest);
     }
     Ok(last)
+}
+
+/// An item that is not what it should be.
+pub(crate) fn malformed(what: &'static str) -> Error {
+    Error::Malformed { operation: OPERATION, what }
 }
 
 /// Takes the first item off a buffer. Items follow one another without padding.
@@ -199,14 +216,14 @@ mod tests {
         let (a, b) = (Key::new(256, 132, 0), Key::new(256, 144, 5));
         let buffer = [item(a, b"abc"), item(b, b"")].concat();
         let mut seen = Vec::new();
-        let mut visit = |key, bytes: &[u8]| {
+        let mut visit = |key, bytes: &[u8]| -> Result<()> {
             seen.push((key, bytes.to_vec()));
             Ok(())
         };
         assert_eq!(each_item(&buffer, 2, &mut visit).unwrap(), Some(b));
         assert_eq!(seen, [(a, b"abc".to_vec()), (b, vec![])]);
         for end in 0..buffer.len() {
-            assert!(each_item(&buffer[..end], 2, &mut |_, _| Ok(())).is_err(), "at {end}");
+            assert!(each_item(&buffer[..end], 2, &mut |_, _| Result::Ok(())).is_err(), "at {end}");
         }
     }
 }

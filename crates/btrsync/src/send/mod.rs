@@ -20,6 +20,7 @@
 
 mod error;
 mod file;
+mod full;
 mod parent;
 mod patience;
 mod source;
@@ -31,6 +32,7 @@ use btrsync_kernel as kernel;
 
 pub use self::error::SendError;
 pub use self::file::into_file;
+pub(crate) use self::full::{FullError, send as in_full};
 pub use self::patience::Busy;
 pub(crate) use self::patience::{is_busy, send as patiently};
 use self::source::Source;

@@ -89,7 +89,7 @@ impl BtrSync {
             clones: &step.clones,
             skip: &[],
             form: src.sends().min(dst.takes()),
-            at_hand: false,
+            at_hand: src.is_here() && dst.is_here(),
             cancel: limit,
         };
         Some((step.vols.first()?.id, src.estimate(request).await?))

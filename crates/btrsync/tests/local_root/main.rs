@@ -6,6 +6,7 @@ mod failing;
 mod fetched;
 mod hostile;
 mod lock;
+mod made;
 #[allow(dead_code, reason = "shared with giving_up, which uses the rest")]
 mod support;
 mod transfer;

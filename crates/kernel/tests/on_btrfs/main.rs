@@ -13,7 +13,7 @@ mod find;
 mod generations;
 mod hard_tree;
 mod info;
-mod inline;
+mod items;
 mod list;
 mod mounts;
 mod quota;

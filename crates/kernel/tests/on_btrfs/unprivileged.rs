@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
 use btrsync_kernel::{
-    InlineData, SendOptions, create, delete, find, fs_info, info, is_btrfs, is_read_only,
-    is_subvolume, list, list_reachable, lookup_received_uuid, lookup_uuid, path_of, send,
+    Error, SendOptions, create, delete, find, fs_info, info, is_btrfs, is_read_only, is_subvolume,
+    items, list, list_reachable, lookup_received_uuid, lookup_uuid, path_of, place, send,
     set_read_only, snapshot, sync,
 };
 use btrsync_testutil::{LoopFs, btrfs, require_btrfs};
@@ -61,7 +61,9 @@ fn searching_and_sending_need_the_capability() {
         assert_fails(path_of(&top, 256), search, Errno::PERM);
         assert_fails(lookup_uuid(&top, Uuid::max()), search, Errno::PERM);
         assert_fails(lookup_received_uuid(&top, Uuid::max()), search, Errno::PERM);
-        assert_fails(InlineData::new(&top).of(256).map(drop), search, Errno::PERM);
+        let none: Result<(), Error> = items(&top, |_, _| Ok(()));
+        assert_fails(none, search, Errno::PERM);
+        assert_fails(place(&top, 256), search, Errno::PERM);
         let sent = send(&snapshot, &sink, &SendOptions::default());
         assert_fails(sent, "BTRFS_IOC_SEND", Errno::PERM);
     });

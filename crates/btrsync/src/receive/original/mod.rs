@@ -11,7 +11,6 @@ mod ahead;
 mod files;
 mod plain;
 mod reading;
-mod small;
 mod stored;
 mod subvolume;
 
@@ -72,11 +71,6 @@ impl Extent<'_> {
     fn behind(self, length: u64) -> Self {
         let offset = self.offset.saturating_add(length);
         Self { offset, size: self.size.saturating_sub(length), ..self }
-    }
-
-    /// Whether this is all data of a file that begins with it.
-    fn is_all_of(&self, data: &[u8]) -> bool {
-        self.offset == 0 && self.size == data.len() as u64
     }
 }
 

@@ -1,6 +1,7 @@
 //! The subvolume that is sent, in the state that it has.
 
 use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 
 use btrsync_kernel as kernel;
@@ -50,11 +51,11 @@ impl Original {
             return Ok(None);
         }
         let stored = Stored::new([Files::new(self.dir()?), Files::new(self.dir()?)]);
-        let failed = |source| {
-            let what = "start a thread that reads";
-            ReceiveError::Io { what, path: self.path.clone(), source }
-        };
-        stored.map(Some).map_err(failed)
+        stored.map(Some).map_err(|source| self.no_thread(source))
+    }
+
+    pub(super) fn no_thread(&self, source: io::Error) -> ReceiveError {
+        ReceiveError::Io { what: "start a thread that reads", path: self.path.clone(), source }
     }
 
     /// The beginning of a stream of this subvolume in its present state. The stream says nothing of the

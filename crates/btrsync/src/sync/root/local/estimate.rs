@@ -7,19 +7,20 @@ use std::os::fd::OwnedFd;
 use btrsync_kernel as kernel;
 use btrsync_stream::{Command, CommandKind, Frame, FrameReader, HEADER_LEN};
 
-use super::send::Sending;
+use super::send::{Sending, write};
 use crate::receive::left_out;
+use crate::send::FullError;
 use crate::sync::Estimate;
 use crate::{Cancel, Flow, thread};
 
-/// Measures all streams; where the switch is thrown, what was counted so far is a lower bound. Nothing
-/// where the kernel does not make them.
-pub(super) fn measure(sends: Vec<Sending>, cancel: &Cancel) -> Option<Estimate> {
+/// Measures all streams, with `at_hand` as they are made where both ends are here; where the switch is thrown,
+/// what was counted so far is a lower bound. Nothing where they cannot be made.
+pub(super) fn measure(sends: Vec<Sending>, at_hand: bool, cancel: &Cancel) -> Option<Estimate> {
     let streams = sends.len();
     let stored = stored(&sends, cancel);
     let (writer, flow) = Flow::pipe(cancel).ok()?;
     // It ends with an error when nobody reads any more, and whoever measures need not wait for that.
-    drop(thread::run(move || write(&sends, &writer)).ok()?);
+    drop(thread::run(move || write_all(sends, at_hand, &writer)).ok()?);
     let estimate = shrunk(count(FrameReader::new(flow), streams), stored);
     (estimate.is_whole || cancel.is_cancelled()).then_some(estimate)
 }
@@ -48,10 +49,11 @@ fn shrunk(estimate: Estimate, by: kernel::FileData) -> Estimate {
     Estimate { bytes, data, ..estimate }
 }
 
-fn write(sends: &[Sending], writer: &OwnedFd) -> kernel::Result<()> {
-    sends.iter().try_for_each(|sending| {
-        let options = kernel::SendOptions { no_file_data: true, ..sending.options.clone() };
-        kernel::send(&sending.dir, writer, &options)
+fn write_all(mut sends: Vec<Sending>, at_hand: bool, writer: &OwnedFd) -> Result<(), FullError> {
+    sends.iter_mut().try_for_each(|sending| {
+        sending.options.no_file_data = true;
+        let Sending { dir, options, .. } = &*sending;
+        write(sending, at_hand, writer, |to| kernel::send(dir, to, options))
     })
 }
 
@@ -70,6 +72,7 @@ fn add(estimate: &mut Estimate, frame: &Frame<'_>) {
     let header = if frame.header().is_some() { HEADER_LEN as u64 } else { 0 };
     let (data, rest) = match Command::decode(frame) {
         Ok(command @ Command::UpdateExtent { size, .. }) => (size, left_out(frame, &command)),
+        Ok(Command::Write { data, .. }) => (data.len() as u64, 0),
         _ => (0, 0),
     };
     let length = header + frame.raw().len() as u64;

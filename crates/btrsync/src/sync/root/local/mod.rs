@@ -236,10 +236,10 @@ impl BtrfsRoot for LocalRoot {
     async fn estimate(&self, request: SendRequest<'_>) -> Option<Estimate> {
         let (vols, parent) = (request.vols.to_vec(), request.parent.cloned());
         let (clones, cancel) = (request.clones.to_vec(), request.cancel.clone());
-        let form = request.form.min(self.sends());
+        let (form, at_hand) = (request.form.min(self.sends()), request.at_hand);
         let measured = self.blocking(move |shared| {
             let sends = send::prepare(shared, &vols, parent, &clones, form)?;
-            Ok(estimate::measure(sends, &cancel))
+            Ok(estimate::measure(sends, at_hand, &cancel))
         });
         measured.await.ok().flatten()
     }
@@ -276,7 +276,8 @@ impl BtrfsRoot for LocalRoot {
         let cancel = request.cancel.clone();
         let paths: Vec<PathBuf> = sends.iter().map(|sending| sending.path.clone()).collect();
         let (teller, waits) = waits::channel();
-        let sent = start(move || send::run(&sends, &writer, &cancel, |busy| teller.tell(busy)))?;
+        let sent =
+            start(move || send::run(&sends, at_hand, &writer, &cancel, |busy| teller.tell(busy)))?;
         if request.skip.is_empty() {
             return Ok((flow.telling(waits), sent));
         }

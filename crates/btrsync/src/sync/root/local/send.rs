@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use btrsync_kernel as kernel;
@@ -13,7 +14,7 @@ use super::{Shared, open};
 use crate::Cancel;
 use crate::btrfs::Subvolume;
 use crate::receive::Original;
-use crate::send::{Busy, is_busy, patiently};
+use crate::send::{Busy, FullError, in_full, is_busy, patiently};
 use crate::text::escaped;
 
 /// One stream to make.
@@ -102,23 +103,49 @@ fn stored_share(dir: &File) -> Option<f64> {
     (data.stored < data.length / 8 * 7).then(|| data.stored as f64 / data.length as f64)
 }
 
-/// Writes the streams one after another; each is complete, with header and end.
+/// Writes the streams one after another; each is complete, with header and end. Those without the data of files
+/// are made here where they can, if whoever receives them reads that from where it is `at_hand`.
 pub(super) fn run(
     sends: &[Sending],
+    at_hand: bool,
     writer: &OwnedFd,
     cancel: &Cancel,
-    told: impl Fn(Busy),
+    told: impl Fn(Busy) + Sync,
 ) -> Result<(), RootError> {
     for sending in sends {
         let (path, options) = (escaped(&sending.path), &sending.options);
         tracing::debug!(%path, parent = options.parent, clones = ?options.clone_sources, "sends");
-        let sent = patiently(&sending.dir, writer, &sending.options, cancel, &told);
-        sent.map_err(|source| match is_busy(source.raw_os_error()) {
-            true if cancel.is_cancelled() => RootError::Cancelled,
-            _ => RootError::Send { path: sending.path.clone(), source },
+        let send = |to: BorrowedFd<'_>| patiently(&sending.dir, to, options, cancel, &told);
+        write(sending, at_hand, writer, send).map_err(|error| match error {
+            FullError::Kernel(source)
+                if is_busy(source.raw_os_error()) && cancel.is_cancelled() =>
+            {
+                RootError::Cancelled
+            }
+            FullError::Kernel(source) => RootError::Send { path: sending.path.clone(), source },
+            other => broken(sending, other),
         })?;
     }
     Ok(())
+}
+
+/// Writes one stream: it is made here where that can be, or else by the kernel, which `send` calls.
+pub(super) fn write(
+    sending: &Sending,
+    at_hand: bool,
+    writer: &OwnedFd,
+    send: impl Fn(BorrowedFd<'_>) -> kernel::Result<()> + Sync,
+) -> Result<(), FullError> {
+    let is_made = at_hand && in_full(&sending.dir, &sending.options, writer.as_fd(), &send)?;
+    if is_made { Ok(()) } else { send(writer.as_fd()).map_err(FullError::Kernel) }
+}
+
+fn broken(sending: &Sending, error: FullError) -> RootError {
+    let source = match error {
+        FullError::Write(source) | FullError::System(source) => source,
+        other => io::Error::other(other),
+    };
+    RootError::StreamPipe { path: sending.path.clone(), source }
 }
 
 /// Opens a subvolume where it was listed.
