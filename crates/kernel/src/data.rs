@@ -38,6 +38,13 @@ pub fn clone_range(
     ioctl::call::<CloneRange>(file, &mut args)
 }
 
+/// Returns how much of a range of a file is in memory, in bytes (`cachestat`). Nothing is known before Linux 6.5,
+/// nor of files of others without rights.
+pub fn in_memory(file: impl AsFd, offset: u64, length: u64) -> Option<u64> {
+    let pages = ioctl::pages_in_memory(file, offset, length).ok()?;
+    Some(pages.saturating_mul(rustix::param::page_size() as u64).min(length))
+}
+
 /// Begins to write the data of a file to the devices, for a [`write_out`] that follows: of many files it
 /// takes less time so. Needs no rights.
 ///

@@ -7,7 +7,7 @@
 use std::ffi::c_void;
 use std::os::fd::{AsFd, AsRawFd};
 
-use linux_raw_sys::general::{fsxattr, iovec};
+use linux_raw_sys::general::{__NR_cachestat, cachestat, cachestat_range, fsxattr, iovec};
 use linux_raw_sys::{btrfs as raw, ioctl as op};
 use rustix::io;
 use rustix::ioctl::{Ioctl, IoctlOutput, NoArg, Opcode, ioctl, opcode};
@@ -161,10 +161,30 @@ pub(crate) fn begin_writing(fd: impl AsFd) -> io::Result<()> {
     // SAFETY: the descriptor is open during the call, and the rest are numbers.
     match unsafe { libc::sync_file_range(fd, 0, 0, libc::SYNC_FILE_RANGE_WRITE) } {
         0 => Ok(()),
-        _ => {
-            Err(io::Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(io::Errno::IO))
-        }
+        _ => Err(last_error()),
     }
+}
+
+/// How many pages of a range of a file are in memory (`cachestat`, which is not in rustix).
+pub(crate) fn pages_in_memory(fd: impl AsFd, offset: u64, length: u64) -> io::Result<u64> {
+    let range = cachestat_range { off: offset, len: length };
+    let mut found = cachestat {
+        nr_cache: 0,
+        nr_dirty: 0,
+        nr_writeback: 0,
+        nr_evicted: 0,
+        nr_recently_evicted: 0,
+    };
+    let (call, fd) = (__NR_cachestat as libc::c_long, fd.as_fd().as_raw_fd());
+    // SAFETY: the kernel reads one structure and writes into the other, and both live until the call has returned.
+    match unsafe { libc::syscall(call, fd, &raw const range, &raw mut found, 0) } {
+        0 => Ok(found.nr_cache),
+        _ => Err(last_error()),
+    }
+}
+
+fn last_error() -> io::Errno {
+    io::Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(io::Errno::IO)
 }
 
 /// Reads data of a file as it is stored, from `offset` on; returns how much of `buffer` it takes, and what

@@ -39,7 +39,7 @@ mod uuid_tree;
 pub use change::{Received, create, delete, is_read_only, set_read_only, set_received, snapshot};
 pub use data::{
     Encoded, Verity, begin_write_out, clone_range, enable_verity, encoded_read, encoded_write,
-    write_out, writes_out,
+    in_memory, write_out, writes_out,
 };
 pub use error::{Error, Operation, Result};
 pub use extents::{ExtentData, FileData, FileExtent, file_data};

@@ -91,7 +91,7 @@ impl<'d> Current<'d> {
     ) -> Result<(), ReceiveError> {
         let Extent { path, mut offset, size: mut rest } = extent;
         loop {
-            let size = rest.min(self.checkpoints.piece());
+            let size = rest.min(self.checkpoints.piece(self.since_saved()));
             self.applier.apply(frame, &Command::UpdateExtent { path, offset, size }, sources)?;
             (offset, rest) = (offset.saturating_add(size), rest - size);
             self.applied = Prefix { bytes: self.taken.bytes.saturating_sub(rest), ..self.taken };
@@ -132,9 +132,13 @@ impl<'d> Current<'d> {
         self.save_if_due()
     }
 
+    /// How much was applied since the last checkpoint.
+    fn since_saved(&self) -> u64 {
+        self.applied.bytes.saturating_sub(self.saved)
+    }
+
     fn save_if_due(&mut self) -> Result<(), ReceiveError> {
-        let since = self.applied.bytes.saturating_sub(self.saved);
-        match self.checkpoints.are_due(since, self.saved_at) {
+        match self.checkpoints.are_due(self.since_saved(), self.saved_at) {
             true => self.save().map(drop),
             false => Ok(()),
         }

@@ -101,12 +101,16 @@ impl Checkpoints {
         are_enough && (self.every < Self::DEFAULT_EVERY || since.elapsed() >= Self::LEAST_PAUSE)
     }
 
-    /// How much of an extent is fetched at most before it is asked whether a checkpoint is due. One that is
-    /// compressed has 128 KiB at most, and stays whole.
-    pub(super) fn piece(self) -> u64 {
+    /// How much of an extent is fetched at most before it is asked whether a checkpoint is due, where so many bytes
+    /// came since the last. One that is compressed has 128 KiB at most, and stays whole.
+    pub(super) fn piece(self, since: u64) -> u64 {
+        const LARGE: u64 = 32 << 20;
         match self.every {
             0 => u64::MAX,
-            every => (every / 16).clamp(128 << 10, 4 << 20),
+            every if every < Self::DEFAULT_EVERY => (every / 16).clamp(128 << 10, 4 << 20),
+            // Behind that only the pause is waited for.
+            every if since >= every => LARGE,
+            every => (every - since).clamp(128 << 10, LARGE),
         }
     }
 
@@ -158,4 +162,28 @@ pub struct Unwatched;
 
 impl Watch for Unwatched {
     fn command(&mut self, _: &Command<'_>, _: u64) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_fetched_than_may_be_lost() {
+        const MIB: u64 = 1 << 20;
+        let piece = |every, since| Checkpoints { every, resume: true }.piece(since);
+        assert_eq!(piece(0, 7 * MIB), u64::MAX);
+        for (every, since, most) in [
+            (64 << 10, 0, 128 << 10),
+            (16 * MIB, 15 * MIB, MIB),
+            (63 * MIB, 0, 4 * MIB - (64 << 10)),
+            (64 * MIB, 0, 32 * MIB),
+            (64 * MIB, 50 * MIB, 14 * MIB),
+            (64 * MIB, 64 * MIB - 1, 128 << 10),
+            (64 * MIB, 64 * MIB, 32 * MIB),
+            (u64::MAX, 0, 32 * MIB),
+        ] {
+            assert_eq!(piece(every, since), most, "{since} of {every}");
+        }
+    }
 }

@@ -11,9 +11,10 @@ use btrsync::btrfs::Subvolume;
 use btrsync::sync::root::{SendRequest, StreamForm, StreamMeta};
 use btrsync::sync::{BtrSync, Done, Job, Observer, SyncOptions, Transfer};
 use btrsync::{Cancel, Flow};
+use btrsync_kernel::in_memory;
 use btrsync_testutil::command::{output, program};
 use btrsync_testutil::{LoopFs, Random, assert_identical, btrfs, require_btrfs};
-use rustix::fs::{XattrFlags, fsetxattr};
+use rustix::fs::{Advice, XattrFlags, fadvise, fsetxattr};
 
 use crate::support::{Root, bulk, entries, listed, root, zoo};
 
@@ -222,4 +223,32 @@ async fn a_limit_holds_for_what_is_copied() {
     assert!(sync.sync(&transfer, &SyncOptions::default()).await.is_success());
     let elapsed = begin.elapsed().as_secs_f64();
     assert!(elapsed > 0.8, "2 MiB took {elapsed} s at 2 MiB/s");
+}
+
+/// A large file that is not in memory leaves that to others, and one that is there is taken from there; with a hole,
+/// something small beside it, and an end within a block.
+#[tokio::test]
+async fn large_data_is_read_past_the_memory_where_it_is_not_there() {
+    require_btrfs!();
+    let large = || LoopFs::builder().size_mib(1024).build();
+    let (from, to) = (large(), large());
+    let (origin, one) = (from.path().join("origin"), from.path().join("one"));
+    btrfs::create_subvolume(&origin);
+    let noise = Random::new(7).bytes((20 << 20) + 777);
+    for name in ["cold", "warm"] {
+        let file = File::create(origin.join(name)).unwrap();
+        file.write_all_at(&noise, 0).unwrap();
+        file.write_all_at(&noise[1..], 64 << 20).unwrap();
+        fs::write(origin.join(format!("{name}-small")), name).unwrap();
+    }
+    btrfs::snapshot_ro(&origin, &one);
+    btrfs::sync(&one);
+    let [cold, warm] = ["cold", "warm"].map(|name| File::open(one.join(name)).unwrap());
+    fadvise(&cold, 0, None, Advice::DontNeed).unwrap();
+    fs::read(one.join("warm")).unwrap();
+    let sync = BtrSync::new(root(from.path()).await, root(to.path()).await);
+    assert!(sync.sync(&Transfer::new(""), &SyncOptions::default()).await.is_success());
+    let [cold, warm] = [cold, warm].map(|file| in_memory(&file, 0, 96 << 20).unwrap());
+    assert!(cold == 0 && warm >= 2 * noise.len() as u64, "{cold} {warm}");
+    assert_identical(&one, &to.path().join("one"));
 }

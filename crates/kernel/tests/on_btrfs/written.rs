@@ -90,3 +90,18 @@ fn what_is_not_written_out_does_not_come_with_it() {
     let spoiled = spoiled(false);
     assert!(spoiled.contains(&"plain") && spoiled.contains(&"nocow"), "{spoiled:?}");
 }
+
+#[test]
+fn what_is_in_memory_is_told_where_the_kernel_can() {
+    require_btrfs!();
+    let fs = LoopFs::new();
+    let path = fs.path().join("file");
+    std::fs::write(&path, vec![7; 3 << 20]).unwrap();
+    btrfs::sync(fs.path());
+    let file = open(&path);
+    let told = |offset| btrsync_kernel::in_memory(&file, offset, 1 << 20);
+    let Some(first) = told(0) else { return };
+    assert_eq!((first, told(2 << 20), told(3 << 20)), (1 << 20, Some(1 << 20), Some(0)));
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+    assert_eq!(told(1 << 20), Some(0));
+}

@@ -13,8 +13,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use rustix::fs::{Advice, fadvise};
 
-use super::Extent;
 use super::files::Files;
+use super::{Extent, direct};
 use crate::thread;
 
 /// How many files are open ahead at most. Where a process may have few descriptors, an eighth of them is for this.
@@ -124,12 +124,14 @@ fn open_all(mut files: Files, asked: &Receiver<Vec<Wanted>>, answer: &Sender<Vec
     }
 }
 
-/// Opens a file, and has its beginning read.
+/// Opens a file, and has its beginning read, if that is not to be read past the memory.
 fn open(wanted: &Wanted, files: &mut Files) -> Option<File> {
     let file = files.open_at(&wanted.path, wanted.inode).ok()??;
-    let length = NonZeroU64::new(wanted.size.min(PIECE));
-    // The kernel may have better to do.
-    let _ = fadvise(&file, wanted.offset, length, Advice::WillNeed);
+    if wanted.size < direct::LEAST {
+        let length = NonZeroU64::new(wanted.size.min(PIECE));
+        // The kernel may have better to do.
+        let _ = fadvise(&file, wanted.offset, length, Advice::WillNeed);
+    }
     Some(file)
 }
 

@@ -8,6 +8,7 @@
 //! file is made. What cannot be found is an error, and the stream is made again with its data.
 
 mod ahead;
+mod direct;
 mod files;
 mod plain;
 mod reading;

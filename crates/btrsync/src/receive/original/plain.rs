@@ -14,6 +14,7 @@ use super::super::error::ReceiveError;
 use super::super::node::Node;
 use super::super::tree::most_open;
 use super::ahead::Ahead;
+use super::direct::{self, Direct};
 use super::files::Files;
 use super::{Extent, Original};
 use crate::flow::Beside;
@@ -27,7 +28,15 @@ pub(super) struct Plain {
     ahead: Ahead,
     /// The file that was copied from last, by its inode number.
     from: Option<(u64, File)>,
+    /// What reads large data, once there was some.
+    direct: Option<Direct>,
     beside: Beside,
+}
+
+/// Takes notice of data that was written.
+fn wrote(node: &Node, beside: &mut Beside, bytes: usize) -> Applied<()> {
+    node.wrote(bytes)?;
+    beside.pass(bytes).map_err(|_| ApplyError::Cancelled)
 }
 
 impl Plain {
@@ -35,7 +44,7 @@ impl Plain {
         let (path, files) = (original.path.clone(), Files::new(original.dir()?));
         let ahead = Ahead::start(Files::new(original.dir()?), most_open(8));
         let ahead = ahead.map_err(|source| original.no_thread(source))?;
-        Ok(Self { path, files, ahead, from: None, beside })
+        Ok(Self { path, files, ahead, from: None, direct: None, beside })
     }
 
     /// Whether it is of use to see more of the commands whose turn will come.
@@ -57,20 +66,49 @@ impl Plain {
                 None => self.files.open(extent.path, wanted)?,
             },
         };
+        let rest = extent.behind(self.copy_past(node, &from, extent)?);
+        self.copy_through(node, &from, rest)?;
+        self.from = Some((wanted, from));
+        Ok(())
+    }
+
+    /// Copies large data that is not in memory, or as much of it as can be read past that; returns how much.
+    fn copy_past(&mut self, node: &Node, from: &File, extent: Extent<'_>) -> Applied<u64> {
+        let Extent { offset, size, .. } = extent;
+        if !direct::pays(from, offset, size) {
+            return Ok(0);
+        }
+        if self.direct.is_none() {
+            self.direct = Direct::start().ok();
+        }
+        let (Some(direct), beside) = (&self.direct, &mut self.beside) else { return Ok(0) };
+        let mut at = offset;
+        direct.read(from, (offset, offset.saturating_add(size)), |data| {
+            data.chunks(beside.piece()).try_for_each(|piece| {
+                node.file.write_all_at(piece, at).told("write")?;
+                at += piece.len() as u64;
+                wrote(node, beside, piece.len())
+            })
+        })?;
+        Ok(at - offset)
+    }
+
+    /// Copies data that the kernel has in memory, or puts there.
+    fn copy_through(&mut self, node: &Node, from: &File, extent: Extent<'_>) -> Applied<()> {
         let to = &node.file;
-        seek(to, SeekFrom::Start(extent.offset)).told("write")?;
         let (mut at, end) = (extent.offset, extent.offset.saturating_add(extent.size));
+        if at < end {
+            seek(to, SeekFrom::Start(at)).told("write")?;
+        }
         while at < end {
             let piece = (end - at).min(self.beside.piece() as u64) as usize;
-            let copied = match sendfile(to, &from, Some(&mut at), piece) {
-                Err(error) => return Err(self.failure(&from, extent.path, (at, error))),
+            let copied = match sendfile(to, from, Some(&mut at), piece) {
+                Err(error) => return Err(self.failure(from, extent.path, (at, error))),
                 Ok(0) => return Err(ApplyError::NoData),
                 Ok(copied) => copied,
             };
-            node.wrote(copied)?;
-            self.beside.pass(copied).map_err(|_| ApplyError::Cancelled)?;
+            wrote(node, &mut self.beside, copied)?;
         }
-        self.from = Some((wanted, from));
         Ok(())
     }
 
