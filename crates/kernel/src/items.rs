@@ -96,10 +96,23 @@ pub struct Place {
 /// [`Error::Malformed`] where it is damaged; what `visit` fails with.
 pub fn items<E: From<Error>>(
     subvolume: impl AsFd,
+    visit: impl FnMut(u64, Item<'_>) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    items_of(subvolume, OWN_TREE, visit)
+}
+
+/// As [`items`], of the subvolume with an id; `fd` may be anything on the same filesystem.
+///
+/// # Errors
+///
+/// As [`items`], and `ENOENT` where there is no such subvolume.
+pub fn items_of<E: From<Error>>(
+    fd: impl AsFd,
+    subvolume: u64,
     mut visit: impl FnMut(u64, Item<'_>) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {
     let range = (Key::new(FIRST_FILE, 0, 0), Key::new(LAST_FILE, EXTENT_DATA, u64::MAX));
-    walk(subvolume, OWN_TREE, range, 0, |key, item| {
+    walk(fd, subvolume, range, 0, |key, item| {
         each(key, item, |item| visit(key.object, item))?;
         Ok(true)
     })

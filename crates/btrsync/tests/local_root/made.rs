@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, PermissionsExt, chown};
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use btrsync::sync::{BtrSync, SyncOptions, Transfer};
 use btrsync_kernel::clone_range;
 use btrsync_testutil::command::{output, program};
 use btrsync_testutil::{LoopFs, Random, assert_identical, btrfs, require_btrfs};
-use rustix::fs::{XattrFlags, setxattr};
+use rustix::fs::{Mode, OFlags, XattrFlags, mkdirat, openat, setxattr};
 
 use crate::support::{listed, root, zoo};
 
@@ -244,4 +245,27 @@ async fn a_stream_is_made_the_same_each_time() {
         streams.push(bytes);
     }
     assert!(streams[0] == streams[1] && streams[0].len() > 10_000);
+}
+
+/// No path leads that far, so nobody can send it.
+#[tokio::test]
+async fn a_path_that_is_too_long_is_told() {
+    require_btrfs!();
+    let scene = Scene::new();
+    let (name, mut dir) = ("d".repeat(250), OwnedFd::from(File::open(scene.origin()).unwrap()));
+    for _ in 0..20 {
+        mkdirat(&dir, &name, Mode::RWXU).unwrap();
+        dir = openat(&dir, &name, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
+    }
+    let one = scene.from.path().join("one");
+    btrfs::snapshot_ro(&scene.origin(), &one);
+    let src = root(scene.from.path()).await;
+    let (vols, cancel) = ([listed(&src, "one").await], Cancel::new().unwrap());
+    for at_hand in [true, false] {
+        let request = SendRequest { at_hand, ..SendRequest::full(&vols, &cancel) };
+        let (flow, sent) = src.send(request).await.unwrap();
+        let error = sent.await.unwrap_err().to_string();
+        assert!(error.contains("cannot send") && error.contains("name too long"), "{error}");
+        drop(flow);
+    }
 }

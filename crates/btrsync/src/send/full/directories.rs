@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use btrsync_kernel as kernel;
 use btrsync_stream::Command;
+use rustix::io::Errno;
 
 use super::error::FullError;
 use super::maker::utimes;
@@ -19,6 +20,9 @@ pub(super) const ROOT: u64 = 256;
 
 /// How many are kept in mind at most.
 const MOST: usize = 1024;
+
+/// The longest path, in bytes, as for the kernel.
+const PATH_MAX: usize = 4096;
 
 /// The directories that have been made so far.
 #[derive(Debug)]
@@ -73,9 +77,9 @@ impl<'a> Directories<'a> {
         while !self.known.contains_key(&at) {
             let place = kernel::place(self.subvolume, at)?;
             let place = place.ok_or(FullError::Lacks { inode: at, what: "place" })?;
-            // Only a damaged tree has a directory in itself.
-            if missing.iter().any(|(above, _)| *above == at) {
-                return Err(FullError::Lacks { inode: at, what: "way to the root" });
+            // That many have no path, nor has a directory that is in itself, as in a damaged tree.
+            if missing.len() > PATH_MAX {
+                return Err(too_long());
             }
             let above = place.parent;
             missing.push((at, place));
@@ -102,7 +106,8 @@ impl<'a> Directories<'a> {
         (above.changed, above.used) = (true, used);
         let above = &above.path;
         let slash: &[u8] = if above.is_empty() { b"" } else { b"/" };
-        Ok([above, slash, name].concat().into())
+        let path = [above, slash, name].concat();
+        if path.len() > PATH_MAX { Err(too_long()) } else { Ok(path.into()) }
     }
 
     fn next_use(&mut self) -> u64 {
@@ -135,4 +140,8 @@ impl<'a> Directories<'a> {
             None => Ok(()),
         }
     }
+}
+
+fn too_long() -> FullError {
+    FullError::System(Errno::NAMETOOLONG.into())
 }

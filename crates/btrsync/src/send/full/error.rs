@@ -14,7 +14,7 @@ pub(crate) enum FullError {
     /// The output does.
     #[error(transparent)]
     Write(io::Error),
-    /// No pipe or no thread is to be had.
+    /// No pipe or no thread is to be had, or a path is too long.
     #[error(transparent)]
     System(io::Error),
     /// What the kernel began is no stream of a subvolume.

@@ -37,7 +37,7 @@ pub(crate) fn send(
     output: BorrowedFd<'_>,
     begin: impl FnOnce(BorrowedFd<'_>) -> kernel::Result<()> + Send,
 ) -> Result<bool, FullError> {
-    if !options.no_file_data || options.parent.is_some() || !options.clone_sources.is_empty() {
+    if !options.no_file_data || options.parent.is_some() {
         return Ok(false);
     }
     let (begun, pipe) = io::pipe().map_err(FullError::System)?;
@@ -47,7 +47,7 @@ pub(crate) fn send(
         let hold = move || begin(pipe.as_fd());
         let holder = thread::Builder::new().name("btrsync-holds".to_owned());
         let holder = holder.spawn_scoped(scope, hold).map_err(FullError::System)?;
-        let made = make(subvolume, begun, output);
+        let made = make(subvolume, &options.clone_sources, begun, output);
         match (made, holder.join()) {
             // Of what it began nothing came.
             (Err(FullError::Begin), Ok(Err(error))) => Err(FullError::Kernel(error)),
@@ -57,7 +57,12 @@ pub(crate) fn send(
 }
 
 /// Makes the stream, with the beginning of that of the kernel, which is held until then.
-fn make(subvolume: &File, begun: PipeReader, output: BorrowedFd<'_>) -> Result<bool, FullError> {
+fn make(
+    subvolume: &File,
+    others: &[u64],
+    begun: PipeReader,
+    output: BorrowedFd<'_>,
+) -> Result<bool, FullError> {
     let mut frames = FrameReader::new(begun);
     let frame = frames.next_frame().ok().flatten().ok_or(FullError::Begin)?;
     let (Some(header), Ok(Command::Subvol { uuid, ctransid, .. })) =
@@ -65,7 +70,7 @@ fn make(subvolume: &File, begun: PipeReader, output: BorrowedFd<'_>) -> Result<b
     else {
         return Err(FullError::Begin);
     };
-    let Some(repeated) = survey(subvolume)? else { return Ok(false) };
+    let Some(repeated) = survey(subvolume, others)? else { return Ok(false) };
     let mut out = Output::new(output, header.version);
     out.begin(&header, frame.raw());
     let block = kernel::fs_info(subvolume)?.sector_size;

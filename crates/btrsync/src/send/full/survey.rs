@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::fs::File;
 
 use btrsync_kernel as kernel;
-use kernel::{ExtentData, Item};
+use kernel::{ExtentData, FileExtent, Item};
+use rustix::fs::FileType;
 
 /// The extents that are kept in mind at most, in memory of some twenty megabytes.
 const EXTENTS: usize = 1 << 20;
@@ -15,11 +16,20 @@ const REPEATS: usize = 1 << 16;
 /// How many names may be in a directory with a higher inode number, which then may have to be made before its turn.
 const EARLY: usize = 1 << 18;
 
+/// How many names and attributes a symbolic link may have, which are kept in mind until its target comes.
+const OF_LINK: usize = 1 << 10;
+
+/// How many items are looked at of the clone sources: so many times those of the subvolume, and some. To look at
+/// many large ones would take longer than what is gained.
+const OF_OTHERS: (usize, usize) = (4, 1 << 16);
+
 /// Looks through a subvolume; returns the extents that occur more than once in it, by where they are, or nothing
-/// where its stream cannot be made here.
-pub(super) fn survey(subvolume: &File) -> kernel::Result<Option<HashSet<u64>>> {
+/// where its stream cannot be made here. That is so too where it shares data with one of `others`, the clone
+/// sources, by their ids.
+pub(super) fn survey(subvolume: &File, others: &[u64]) -> kernel::Result<Option<HashSet<u64>>> {
     let mut seen = Seen::default();
-    match kernel::items(subvolume, |inode, item| seen.take(inode, item)) {
+    let all = kernel::items(subvolume, |inode, item| seen.take(inode, item));
+    match all.and_then(|()| others.iter().try_for_each(|other| seen.other(subvolume, *other))) {
         Ok(()) => Ok(Some(seen.repeated)),
         Err(Stop::TooMuch(what)) => {
             tracing::debug!(what, "the kernel makes the stream");
@@ -36,6 +46,10 @@ struct Seen {
     repeated: HashSet<u64>,
     repeats: usize,
     early: usize,
+    items: usize,
+    of_others: usize,
+    /// What there was of the symbolic link at hand, if it is one.
+    of_link: Option<usize>,
 }
 
 /// Why not all was looked at.
@@ -51,7 +65,39 @@ impl From<kernel::Error> for Stop {
 }
 
 impl Seen {
+    /// Looks for the same extents in another subvolume.
+    fn other(&mut self, fd: &File, subvolume: u64) -> Result<(), Stop> {
+        if self.extents.is_empty() {
+            return Ok(());
+        }
+        kernel::items_of(fd, subvolume, |_, item| self.take_other(item))
+    }
+
+    fn take_other(&mut self, item: Item<'_>) -> Result<(), Stop> {
+        self.of_others += 1;
+        let (times, more) = OF_OTHERS;
+        within(self.of_others, times * self.items + more, "items of clone sources")?;
+        match item {
+            Item::Extent(FileExtent { data: ExtentData::Stored { start, .. }, .. })
+                if self.extents.contains(&start) =>
+            {
+                Err(Stop::TooMuch("data that a clone source has"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn take(&mut self, inode: u64, item: Item<'_>) -> Result<(), Stop> {
+        self.items += 1;
+        if let Item::Inode(record) = item {
+            let kind = FileType::from_raw_mode(record.mode);
+            self.of_link = (kind == FileType::Symlink).then_some(0);
+            return Ok(());
+        }
+        if let Some(of_link) = self.of_link.as_mut() {
+            *of_link += 1;
+            within(*of_link, OF_LINK, "names and attributes of a symbolic link")?;
+        }
         match item {
             Item::Name { directory, .. } if directory > inode => {
                 self.early += 1;
@@ -82,8 +128,6 @@ fn within(count: usize, most: usize, what: &'static str) -> Result<(), Stop> {
 
 #[cfg(test)]
 mod tests {
-    use kernel::FileExtent;
-
     use super::*;
 
     fn extent(data: ExtentData<'_>) -> Item<'_> {
@@ -107,6 +151,42 @@ mod tests {
     fn extents_that_come_again_are_found() {
         assert_eq!(seen([1, 2, 3, 2, 1, 2].map(|at| stored(at << 12))), Some(vec![4096, 8192]));
         assert_eq!(seen([extent(ExtentData::Nothing); 3]), Some(vec![]));
+    }
+
+    fn inode(mode: u32) -> Item<'static> {
+        let time = kernel::InodeTime { seconds: 0, nanoseconds: 0 };
+        let (links, size, uid, gid, device) = (1, 0, 0, 0, 0);
+        let [atime, mtime, ctime, otime] = [time; 4];
+        let inode =
+            kernel::Inode { links, size, mode, uid, gid, device, atime, mtime, ctime, otime };
+        Item::Inode(inode)
+    }
+
+    #[test]
+    fn of_a_symbolic_link_not_more_is_kept_in_mind_than_fits() {
+        let (name, link) = (Item::Name { directory: 256, name: b"name" }, inode(0o120_777));
+        let with = |first, names| std::iter::once(first).chain(std::iter::repeat_n(name, names));
+        assert!(seen(with(link, OF_LINK)).is_some());
+        assert!(seen(with(link, OF_LINK + 1)).is_none());
+        assert!(seen(with(inode(0o100_644), OF_LINK + 1)).is_some());
+        assert!(seen(with(link, OF_LINK).chain(with(link, OF_LINK))).is_some());
+    }
+
+    /// Whether that may be in a clone source of a subvolume with these items.
+    fn beside(own: &[Item<'_>], others: &[Item<'_>]) -> bool {
+        let mut seen = Seen::default();
+        let own = own.iter().try_for_each(|item| seen.take(300, *item));
+        own.is_ok() && others.iter().try_for_each(|item| seen.take_other(*item)).is_ok()
+    }
+
+    #[test]
+    fn what_a_clone_source_has_too_is_left_to_the_kernel_and_so_are_very_large_ones() {
+        let own = [stored(1), stored(2)];
+        assert!(beside(&own, &[stored(3), extent(ExtentData::Nothing), inode(0o100_644)]));
+        assert!(!beside(&own, &[stored(3), stored(2)]));
+        let most = 4 * own.len() + (1 << 16);
+        assert!(beside(&own, &vec![stored(3); most]));
+        assert!(!beside(&own, &vec![stored(3); most + 1]));
     }
 
     #[test]

@@ -25,10 +25,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts `btrsync --json -y -t 0.01` with more arguments.
+    /// Starts `btrsync --json -y -t 0.01` with more arguments; so slowly that there is a middle on any machine, if these
+    /// do not say otherwise.
     #[track_caller]
     pub(crate) fn start<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Self {
-        Self::command(btrsync().args(["--json", "-y", "-t", "0.01"]).args(args))
+        Self::command(btrsync().args(["--json", "-y", "-t", "0.01", "--bwlimit=200M"]).args(args))
     }
 
     #[track_caller]
