@@ -16,6 +16,12 @@
 //! What it does by the way are events of the crate `tracing`, at the levels `info` and `debug`, in a span
 //! `transfer` for each transfer.
 //!
+//! # Signals
+//!
+//! The kernel sends a SIGPIPE where it makes a stream that nobody reads to its end, which belongs to every full transfer
+//! between two roots of this machine. A Rust program ignores that signal unless it asks for it; one that does must
+//! block it, or it is ended.
+//!
 //! # Features
 //!
 //! There are none: all of it is always there.

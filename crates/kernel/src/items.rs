@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use linux_raw_sys::btrfs as raw;
 
 use crate::error::{Error, Result};
-use crate::extents::{EXTENT_DATA, FIRST_FILE, FileExtent, OWN_TREE};
+use crate::extents::{EXTENT_DATA, ExtentData, FIRST_FILE, FileExtent, OWN_TREE};
 use crate::inode::InodeTime;
 use crate::raw::{InodeItem, is_entry, le64};
 use crate::search::{Key, malformed, walk};
@@ -138,6 +138,27 @@ pub fn place(subvolume: impl AsFd, directory: u64) -> Result<Option<Place>> {
             Result::Ok(())
         })?;
         Result::Ok(found.is_none())
+    })?;
+    Ok(found)
+}
+
+/// Returns where on the filesystem the extent has its blocks that begins at an offset of a file, if there is one.
+/// Needs `CAP_SYS_ADMIN`.
+///
+/// # Errors
+///
+/// As [`items`].
+pub fn stored_at(subvolume: impl AsFd, inode: u64, offset: u64) -> Result<Option<u64>> {
+    let key = Key::new(inode, EXTENT_DATA, offset);
+    let mut found = None;
+    walk(subvolume, OWN_TREE, (key, key), 0, |key, item| {
+        each(key, item, |item| {
+            if let Item::Extent(FileExtent { data: ExtentData::Stored { start, .. }, .. }) = item {
+                found = Some(start);
+            }
+            Result::Ok(())
+        })?;
+        Result::Ok(true)
     })?;
     Ok(found)
 }

@@ -46,7 +46,7 @@ pub use extents::{ExtentData, FileData, FileExtent, file_data};
 pub use filesystem::{FsInfo, commit, fs_info, is_btrfs, is_subvolume, sync};
 pub use info::info;
 pub use inode::{InodeTime, InodeTimes, root_times};
-pub use items::{Inode, Item, Place, items, items_of, place};
+pub use items::{Inode, Item, Place, items, items_of, place, stored_at};
 pub use list::{directory_path, find, inode_path, list, path_of, waiting_for_cleaner};
 pub use protection::{Protection, protection, set_protection};
 pub use quota::{Usage, usages};

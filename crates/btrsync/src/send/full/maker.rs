@@ -14,7 +14,7 @@ use rustix::fs::FileType;
 use super::directories::{Directories, ROOT};
 use super::error::FullError;
 use super::output::Output;
-use super::shared::{Piece, Range, Shared};
+use super::shared::{Piece, Place, Range, Shared};
 
 /// What goes with the owner, and so is set after it.
 const CAPABILITY: &[u8] = b"security.capability";
@@ -31,6 +31,7 @@ const MOST: usize = 48 << 10;
 /// Makes commands.
 #[derive(Debug)]
 pub(super) struct Maker<'a> {
+    subvolume: &'a File,
     out: Output<'a>,
     directories: Directories<'a>,
     shared: Shared,
@@ -75,7 +76,7 @@ impl Entry {
 
 impl<'a> Maker<'a> {
     pub(super) fn new(subvolume: &'a File, out: Output<'a>, shared: Shared) -> Self {
-        Self { out, directories: Directories::new(subvolume), shared, at: None }
+        Self { subvolume, out, directories: Directories::new(subvolume), shared, at: None }
     }
 
     /// Takes the next item of the tree.
@@ -171,7 +172,8 @@ impl<'a> Maker<'a> {
             ExtentData::Nothing => return Ok(()),
             ExtentData::Plain(data) => self.write(&path, offset, &data[..size as usize])?,
             ExtentData::Stored { start, from } => {
-                self.stored(&path, offset, Range { start, from, length: size })?;
+                let to = Place { path, inode: at.number, begin: offset };
+                self.stored(&to, Range { start, from, length: size })?;
             }
             ExtentData::Compressed => {
                 self.out.put(&Command::UpdateExtent { path: &path, offset, size })?;
@@ -192,32 +194,35 @@ impl<'a> Maker<'a> {
     }
 
     /// Sends what is new of an extent, and clones the rest.
-    fn stored(
-        &mut self,
-        path: &Rc<[u8]>,
-        mut offset: u64,
-        mut rest: Range,
-    ) -> Result<(), FullError> {
+    fn stored(&mut self, to: &Place, mut rest: Range) -> Result<(), FullError> {
         let (clone_uuid, clone_ctransid) = self.shared.identity;
+        let (path, mut offset) = (&*to.path, to.begin);
         while rest.length > 0 {
-            let piece = self.shared.piece(rest, path, offset);
+            let piece = self.shared.piece(rest, to, offset);
             let (Piece::New(len) | Piece::Again(len, ..)) = piece;
             self.out.put(&match &piece {
-                Piece::New(size) => Command::UpdateExtent { path, offset, size: *size },
-                Piece::Again(_, clone_path, clone_offset) => Command::Clone {
-                    offset,
-                    len,
-                    path,
-                    clone_uuid,
-                    clone_ctransid,
-                    clone_path,
-                    clone_offset: *clone_offset,
-                },
+                Piece::Again(_, from, clone_offset) if self.has(from, rest.start)? => {
+                    Command::Clone {
+                        offset,
+                        len,
+                        path,
+                        clone_uuid,
+                        clone_ctransid,
+                        clone_path: &from.path,
+                        clone_offset: *clone_offset,
+                    }
+                }
+                _ => Command::UpdateExtent { path, offset, size: len },
             })?;
             offset += len;
             rest = Range { from: rest.from + len, length: rest.length - len, ..rest };
         }
         Ok(())
+    }
+
+    /// Whether a file still has an extent where it had that when it was sent.
+    fn has(&self, place: &Place, start: u64) -> Result<bool, FullError> {
+        Ok(kernel::stored_at(self.subvolume, place.inode, place.begin)? == Some(start))
     }
 
     /// Completes what the last items were about.

@@ -1,6 +1,8 @@
 //! Extents that several places of a subvolume share, and share at the destination too.
 //!
-//! Of an extent each part is fetched once, where it comes first; what comes again is cloned from there.
+//! Of an extent each part is fetched once, where it comes first; what comes again is cloned from there. The hazard is a
+//! balance, which moves extents while the stream is made, and could put another one where the first was: so whoever
+//! clones makes sure that the file that it clones from still has the extent.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
@@ -23,8 +25,19 @@ pub(super) struct Shared {
 #[derive(Debug)]
 struct Part {
     length: u64,
-    path: Rc<[u8]>,
+    to: Place,
+    /// Where in the file it was sent to.
     offset: u64,
+}
+
+/// An item of a file that refers to an extent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) path: Rc<[u8]>,
+    /// The inode number of the file.
+    pub(super) inode: u64,
+    /// Where in the file the extent begins.
+    pub(super) begin: u64,
 }
 
 /// A range in an extent's data.
@@ -43,7 +56,7 @@ pub(super) enum Piece {
     /// It is sent for the first time, so many bytes.
     New(u64),
     /// So many bytes are those at an offset of a file.
-    Again(u64, Rc<[u8]>, u64),
+    Again(u64, Place, u64),
 }
 
 impl Shared {
@@ -53,7 +66,7 @@ impl Shared {
     }
 
     /// Returns how the beginning of a range gets to an offset of a file; what is new is from there on.
-    pub(super) fn piece(&mut self, range: Range, path: &Rc<[u8]>, offset: u64) -> Piece {
+    pub(super) fn piece(&mut self, range: Range, to: &Place, offset: u64) -> Piece {
         let Range { start, from, length } = range;
         if !self.repeated.contains(&start) {
             return Piece::New(length);
@@ -65,12 +78,12 @@ impl Shared {
             let whole = if rest > length { length - length % self.block } else { rest };
             return match whole {
                 0 => Piece::New(length),
-                whole => Piece::Again(whole, Rc::clone(&part.path), part.offset + (from - first)),
+                whole => Piece::Again(whole, part.to.clone(), part.offset + (from - first)),
             };
         }
         let until = parts.range(from..).next().map_or(u64::MAX, |(next, _)| next - from);
         let length = length.min(until);
-        parts.insert(from, Part { length, path: Rc::clone(path), offset });
+        parts.insert(from, Part { length, to: to.clone(), offset });
         Piece::New(length)
     }
 }
@@ -79,8 +92,8 @@ impl Shared {
 mod tests {
     use super::*;
 
-    fn path(name: &str) -> Rc<[u8]> {
-        name.as_bytes().into()
+    fn path(name: &str) -> Place {
+        Place { path: name.as_bytes().into(), inode: 300, begin: 0 }
     }
 
     /// The pieces of a range of an extent, at an offset of a file.
