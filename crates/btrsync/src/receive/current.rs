@@ -54,7 +54,10 @@ impl<'d> Current<'d> {
 
     /// Takes notice of a command whose turn will come. What is wrong with it is told then.
     pub(super) fn see(&mut self, frame: &Frame<'_>) {
-        if let (Some(fetch), Ok(command)) = (self.applier.fetch_mut(), Command::decode(frame)) {
+        let is_of_use = matches!(frame.kind(), CommandKind::Mkfile | CommandKind::UpdateExtent);
+        if let Some(fetch) = self.applier.fetch_mut().filter(|_| is_of_use)
+            && let Ok(command) = Command::decode(frame)
+        {
             fetch.see(&command, frame.offset());
         }
     }

@@ -26,13 +26,13 @@ use btrsync_stream::{Command, Frame, Version};
 pub struct Prefix {
     /// Its length in bytes; the header of the stream does not count.
     pub bytes: u64,
-    /// The BLAKE3 hash of the last command's first KiB, keyed with that of the commands before it. What of
+    /// The BLAKE3 hash of the last command's first 256 bytes, keyed with that of the commands before it. What of
     /// a command is behind that, its checksum in there stands for.
     pub hash: [u8; 32],
 }
 
-/// How much of a command is hashed at most, in bytes. All but those with data or large attributes are shorter.
-const HASHED: usize = 1024;
+/// How much of a command is hashed at most, in bytes. All but those with data, attributes or long paths are shorter.
+const HASHED: usize = 256;
 
 impl Prefix {
     /// Takes the next command of the stream, as it was read and found to be as its checksum says.
