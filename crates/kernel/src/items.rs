@@ -79,7 +79,7 @@ pub struct Inode {
 pub struct Place {
     /// The record of the directory.
     pub inode: Inode,
-    /// The inode number of the directory that it is in; of the root of a subvolume its own.
+    /// The inode number of the directory that it is in.
     pub parent: u64,
     /// Its name there.
     pub name: Vec<u8>,
@@ -118,7 +118,8 @@ pub fn items_of<E: From<Error>>(
     })
 }
 
-/// Returns where a directory of a subvolume is, or `None` where there is none. Needs `CAP_SYS_ADMIN`.
+/// Returns where a directory of a subvolume is, or `None` where there is none; the root is nowhere. Needs
+/// `CAP_SYS_ADMIN`.
 ///
 /// # Errors
 ///

@@ -40,14 +40,18 @@ impl Scene {
         self.from.path().join("origin")
     }
 
-    /// Sends a snapshot, and compares.
+    /// Takes a snapshot, sends it, and compares.
     async fn arrives(&self) {
-        let [one, copy] = [&self.from, &self.to].map(|fs| fs.path().join("one"));
-        btrfs::snapshot_ro(&self.origin(), &one);
+        btrfs::snapshot_ro(&self.origin(), &self.from.path().join("one"));
+        self.is_sent().await;
+    }
+
+    /// Sends the snapshot, and compares.
+    async fn is_sent(&self) {
         let sync = BtrSync::new(root(self.from.path()).await, root(self.to.path()).await);
         let outcome = sync.sync(&Transfer::new(""), &SyncOptions::default()).await;
         assert!(outcome.is_success(), "{outcome:?}");
-        assert_identical(&one, &copy);
+        assert_identical(&self.from.path().join("one"), &self.to.path().join("one"));
     }
 }
 
@@ -198,9 +202,7 @@ async fn what_is_not_on_the_disk_yet_is_sent() {
     fs::write(one.join("0"), "no longer empty").unwrap();
     fs::write(one.join("large"), vec![b'y'; 1 << 20]).unwrap();
     btrfs::set_ro(&one, true);
-    let sync = BtrSync::new(root(scene.from.path()).await, root(scene.to.path()).await);
-    assert!(sync.sync(&Transfer::new(""), &SyncOptions::default()).await.is_success());
-    assert_identical(&one, &scene.to.path().join("one"));
+    scene.is_sent().await;
 }
 
 /// As long as the stream is being made, the kernel lets nobody make the subvolume writable.

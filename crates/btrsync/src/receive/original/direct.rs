@@ -96,8 +96,8 @@ impl Direct {
         mut take: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some((ask, give)) = &self.to else { return Ok(()) };
-        let Ok(past) = Past::of(file) else { return Ok(()) };
-        let Ok(file) = past.0.try_clone() else { return Ok(()) };
+        let Ok(_past) = Past::of(file) else { return Ok(()) };
+        let Ok(file) = file.try_clone() else { return Ok(()) };
         // A thread that is gone answers nothing.
         let _ = ask.send(Wanted { file, at, end });
         while let Ok(Some(piece)) = self.pieces.recv() {

@@ -1,4 +1,4 @@
-//! Measures a send stream without reading the data of files: the kernel makes it with the extents in
+//! Measures a send stream without reading the data of files: it is made with the extents in
 //! place of their content, and only their lengths are counted. How much of that is compressed, the items of
 //! the tree tell.
 
